@@ -1,0 +1,275 @@
+"""The `rt` dialect: kernel calls on buffers.
+
+A function takes its inputs and its outputs as memrefs and returns nothing. Each `rt.call` names a
+kernel of tf-layers and writes its `outs`; an in-place call has one buffer among both.
+`memref.alloc` and `memref.dealloc` show every life; `rt.view` is the same bytes in another shape,
+or a part of them. The arena planner gives each `memref.alloc` an `rt.offset`.
+
+    func.func @serving_default(%x: memref<?x4xf32>, %out: memref<?x2xf32>) {
+      %w = rt.weight @"dense/kernel" packing "panels" : memref<4x2xf32>
+      %N = rt.size <N> : index
+      %0 = memref.alloc(%N) : memref<?x2xf32>
+      rt.call @matmul(lhs = %x, rhs = %w) -> %0
+        : (memref<?x4xf32>, memref<4x2xf32>) -> memref<?x2xf32>
+      rt.call @softmax(input = %0) -> %out {axis = 1} : (memref<?x2xf32>) -> memref<?x2xf32>
+      memref.dealloc %0 : memref<?x2xf32>
+      func.return
+    }
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    IndexType,
+    LocationAttr,
+    MemRefType,
+    StringAttr,
+    SymbolRefAttr,
+)
+from xdsl.ir import Attribute, Dialect, Region, SSAValue
+from xdsl.irdl import (
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_prop_def,
+    opt_region_def,
+    prop_def,
+    result_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import ConstantLike, Pure
+from xdsl.utils.exceptions import VerifyException
+
+from tfrc.ir.nn.base import require
+from tfrc.ir.shape import Dim, DimsAttr, count, shape_of, text
+
+OFFSET = "rt.offset"
+"""The attribute of a planned `memref.alloc`: its first byte in the arena, as `#nn.dims<…>`."""
+
+
+ARENA = "rt.arena"
+"""The attribute of a planned function: the bytes of its arena, as `#nn.dims<…>`."""
+
+
+def elements(value: SSAValue) -> Dim:
+    """How many elements a buffer has."""
+    return count(shape_of(value))
+
+
+@irdl_op_definition
+class WeightOp(IRDLOperation):
+    """`%w = rt.weight @name packing "panels" : memref<…>`: a constant of the weight file.
+
+    `packing` is the order in which the kernel reads it (`plain`: row-major); the type says what it
+    means, not how it lies.
+    """
+
+    name = "rt.weight"
+
+    sym = prop_def(SymbolRefAttr)
+    packing = opt_prop_def(StringAttr)
+    result = result_def(MemRefType)
+
+    traits = traits_def(Pure(), ConstantLike())
+    assembly_format = "$sym (`packing` $packing^)? attr-dict `:` type($result)"
+
+    def __init__(self, name: str, result_type: MemRefType[Attribute], packing: str | None = None):
+        super().__init__(
+            properties={
+                "sym": SymbolRefAttr(name),
+                "packing": StringAttr(packing) if packing else None,
+            },
+            result_types=[result_type],
+        )
+
+    @property
+    def key(self) -> str:
+        """The name in the weight store."""
+        return self.sym.root_reference.data
+
+
+@irdl_op_definition
+class SizeOp(IRDLOperation):
+    """`%0 = rt.size <49*N> : index`: a dimension that depends on the batch."""
+
+    name = "rt.size"
+
+    value = prop_def(DimsAttr)
+    result = result_def(IndexType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$value attr-dict `:` type($result)"
+
+    def __init__(self, value: Dim):
+        super().__init__(properties={"value": DimsAttr.of([value])}, result_types=[IndexType()])
+
+
+@irdl_op_definition
+class ViewOp(IRDLOperation):
+    """`%v = rt.view %b offset <0> : memref<…> to memref<…>`: the elements of `%b` from `offset` on.
+
+    A reshape has offset 0 and as many elements; a slice of the leading dimension has fewer. The
+    view is contiguous and lives as long as its source.
+    """
+
+    name = "rt.view"
+
+    source = operand_def(MemRefType)
+    result = result_def(MemRefType)
+    offset = prop_def(DimsAttr)
+
+    traits = traits_def(Pure())
+    assembly_format = "$source `offset` $offset attr-dict `:` type($source) `to` type($result)"
+
+    def __init__(self, source: SSAValue, result_type: MemRefType[Attribute], offset: Dim):
+        super().__init__(
+            operands=[source],
+            result_types=[result_type],
+            properties={"offset": DimsAttr.of([offset])},
+        )
+
+    def verify_(self) -> None:
+        (offset,) = self.offset.dims
+        source, view = count(shape_of(self.source)), count(shape_of(self.result))
+        for n in (1, 2):
+            require(
+                offset.at(n) + view.at(n) <= source.at(n),
+                f"rt.view: {text(shape_of(self.result))} from element {offset} does not fit into "
+                f"{text(shape_of(self.source))}",
+            )
+
+
+@irdl_op_definition
+class CallOp(IRDLOperation):
+    """`rt.call @kernel(name = %in, …) -> %out {static facts}`: run a kernel that writes `outs`.
+
+    Operands carry the names that the `nn` operation gives them, attributes are the static facts of
+    the operation and of its kernel (tile, packing). A `map` has its body as a region. `scratch`
+    buffers hold nothing before or after the call.
+    """
+
+    name = "rt.call"
+
+    kernel = prop_def(SymbolRefAttr)
+    names = prop_def(ArrayAttr[StringAttr])
+    static = prop_def(DictionaryAttr)
+    ins = var_operand_def(MemRefType)
+    outs = var_operand_def(MemRefType)
+    scratch = var_operand_def(MemRefType)
+    body = opt_region_def("single_block")
+
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
+
+    def __init__(
+        self,
+        kernel: str,
+        ins: Sequence[tuple[str, SSAValue]],
+        outs: Sequence[SSAValue],
+        static: Mapping[str, Attribute],
+        *,
+        scratch: Sequence[SSAValue] = (),
+        body: Region | None = None,
+        loc: LocationAttr | None = None,
+    ):
+        super().__init__(
+            operands=[[value for _, value in ins], list(outs), list(scratch)],
+            regions=[[body] if body is not None else []],
+            properties={
+                "kernel": SymbolRefAttr(kernel),
+                "names": ArrayAttr(StringAttr(name) for name, _ in ins),
+                "static": DictionaryAttr(dict(static)),
+            },
+        )
+        if loc is not None:
+            self.location = loc
+
+    @property
+    def kernel_name(self) -> str:
+        """The kernel's name, as in tf-layers."""
+        return self.kernel.root_reference.data
+
+    @property
+    def named_ins(self) -> list[tuple[str, SSAValue]]:
+        """The input buffers with their names; a variadic operand repeats its name."""
+        return list(zip((name.data for name in self.names), self.ins, strict=True))
+
+    def verify_(self) -> None:
+        if len(self.names) != len(self.ins):
+            raise VerifyException(
+                f"rt.call @{self.kernel_name}: {len(self.names)} names for {len(self.ins)} operands"
+            )
+        require(len(self.outs) > 0, f"rt.call @{self.kernel_name}: writes nothing")
+
+    @classmethod
+    def parse(cls, parser: Parser) -> CallOp:
+        kernel = parser.parse_symbol_name()
+
+        def named() -> tuple[str, object]:
+            name = parser.parse_identifier("an operand's name")
+            parser.parse_punctuation("=")
+            return name, parser.parse_unresolved_operand()
+
+        ins = parser.parse_comma_separated_list(parser.Delimiter.PAREN, named)
+        parser.parse_punctuation("->")
+        outs = parser.parse_comma_separated_list(
+            parser.Delimiter.NONE, parser.parse_unresolved_operand
+        )
+        scratch = (
+            parser.parse_comma_separated_list(
+                parser.Delimiter.PAREN, parser.parse_unresolved_operand
+            )
+            if parser.parse_optional_keyword("scratch")
+            else []
+        )
+        static = parser.parse_optional_attr_dict()
+        parser.parse_punctuation(":")
+        pos = parser.pos
+        type_ = parser.parse_function_type()
+        outputs = type_.outputs.data
+        values = parser.resolve_operands([v for _, v in ins], type_.inputs.data, pos)  # pyright: ignore
+        results = parser.resolve_operands([*outs, *scratch], outputs, pos)
+        body = parser.parse_optional_region()
+        return CallOp(
+            kernel.data,
+            [(name, value) for (name, _), value in zip(ins, values, strict=True)],
+            results[: len(outs)],
+            static,
+            scratch=results[len(outs) :],
+            body=body,
+        )
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_symbol_name(self.kernel_name)
+
+        def named(pair: tuple[str, SSAValue]) -> None:
+            printer.print_string(f"{pair[0]} = ")
+            printer.print_ssa_value(pair[1])
+
+        with printer.in_parens():
+            printer.print_list(self.named_ins, named)
+        printer.print_string(" -> ")
+        printer.print_list(self.outs, printer.print_ssa_value)
+        if self.scratch:
+            printer.print_string(" scratch")
+            with printer.in_parens():
+                printer.print_list(self.scratch, printer.print_ssa_value)
+        if self.static.data:
+            printer.print_string(" ")
+            printer.print_attr_dict(self.static.data)
+        printer.print_string(" : ")
+        printer.print_function_type(self.ins.types, [*self.outs.types, *self.scratch.types])
+        if self.body is not None:
+            printer.print_string(" ")
+            printer.print_region(self.body)
+
+
+RT = Dialect("rt", [WeightOp, SizeOp, ViewOp, CallOp], [])

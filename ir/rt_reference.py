@@ -1,0 +1,130 @@
+"""Runs a function of the `rt` dialect in NumPy, on poisoned memory.
+
+With `arena`, buffers lie at their planned offsets in one block of bytes, so that a plan in which
+two living buffers overlap gives wrong numbers; without, each has bytes of its own. Bytes are poison
+before a buffer is born and after it has died: a use of either shows as NaN or as -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.dialects.memref import AllocOp, DeallocOp
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from tfrc.ir import rt
+from tfrc.ir.dtype import numpy_dtype
+from tfrc.ir.reference import batch_size, evaluate
+from tfrc.ir.reference_elementwise import evaluate_body
+from tfrc.ir.shape import DimsAttr, at, element_of, shape_of
+from tfrc.ir.weights import WeightStore
+
+Array = NDArray[Any]
+POISON = 0xFF
+"""Every byte of memory that holds nothing: NaN as a float, -1 as an integer."""
+
+VARIADIC = frozenset({"inputs"})
+"""Operand names that stand for a list."""
+
+Observer = Callable[[Operation, Array], None]
+
+
+class Memory:
+    """The buffers of one run for the batch size `n`."""
+
+    def __init__(self, function: FuncOp, n: int, arena: bool):
+        self.n = n
+        self.block: Array | None = None
+        size = function.attributes.get(rt.ARENA)
+        if arena:
+            assert isinstance(size, DimsAttr), "plan-arena has not run"
+            self.block = np.full(size.dims[0].at(n), POISON, np.uint8)
+
+    def allocate(self, op: AllocOp) -> Array:
+        """The poisoned bytes of a buffer, as an array of its shape."""
+        shape, dtype = self.layout(op.memref)
+        size = int(np.prod(shape)) * dtype.itemsize
+        if self.block is None:
+            raw = np.full(size, POISON, np.uint8)
+        else:
+            offset = op.attributes[rt.OFFSET]
+            assert isinstance(offset, DimsAttr)
+            start = offset.dims[0].at(self.n)
+            raw = self.block[start : start + size]
+            assert raw.size == size, f"{op.memref.name_hint} ends behind the arena"
+        raw[:] = POISON
+        return raw.view(dtype).reshape(shape)
+
+    def layout(self, value: SSAValue | Attribute) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and dtype of a buffer."""
+        return at(shape_of(value), self.n), numpy_dtype(element_of(value))
+
+
+def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
+    """What a kernel call computes from its input buffers."""
+    operands = [(name, buffers[value]) for name, value in op.named_ins]
+    if op.kernel_name == "copy":
+        return operands[0][1]
+    if op.kernel_name == "map":
+        assert op.body is not None
+        return evaluate_body(op.body.block, [array for _, array in operands])
+    named: dict[str, Any] = {}
+    for name, array in operands:
+        if name in VARIADIC:
+            named.setdefault(name, []).append(array)
+        else:
+            named[name] = array
+    return evaluate(op.kernel_name, named, op.static.data, op.outs[0].type, n)
+
+
+def run(
+    function: FuncOp,
+    arguments: Sequence[Array],
+    weights: WeightStore,
+    *,
+    arena: bool = False,
+    observe: Observer | None = None,
+) -> list[Array]:
+    """The outputs for these inputs; `observe` sees each call and what it wrote."""
+    inputs = len(arguments)
+    n = batch_size(list(function.args[:inputs]), arguments)
+    memory = Memory(function, n, arena)
+    buffers: dict[SSAValue, Array] = {}
+    for formal, actual in zip(function.args, arguments, strict=False):
+        buffers[formal] = actual.copy()
+    outputs = function.args[inputs:]
+    for output in outputs:
+        shape, dtype = memory.layout(output)
+        raw = np.full(int(np.prod(shape)) * dtype.itemsize, POISON, np.uint8)
+        buffers[output] = raw.view(dtype).reshape(shape)
+    for op in function.body.block.ops:
+        match op:
+            case rt.WeightOp():
+                buffers[op.result] = weights[op.key]
+            case rt.SizeOp():
+                pass
+            case AllocOp():
+                buffers[op.memref] = memory.allocate(op)
+            case DeallocOp():
+                buffers[op.memref].view(np.uint8)[...] = POISON
+            case rt.ViewOp():
+                start = op.offset.dims[0].at(n)
+                shape, _ = memory.layout(op.result)
+                flat = buffers[op.source].reshape(-1)
+                buffers[op.result] = flat[start : start + int(np.prod(shape))].reshape(shape)
+            case rt.CallOp():
+                result = np.array(call(op, buffers, n))
+                for scratch in op.scratch:
+                    buffers[scratch].view(np.uint8)[...] = POISON
+                buffers[op.outs[0]][...] = result
+                if observe is not None:
+                    observe(op, result)
+            case ReturnOp():
+                return [buffers[output] for output in outputs]
+            case _:
+                raise AssertionError(f"{op.name} is not an operation of rt")
+    raise AssertionError("every function returns")

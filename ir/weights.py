@@ -1,0 +1,92 @@
+"""The weight store: arrays by name, beside a module's text.
+
+IR text never holds a weight. `dump.mlir` refers to the arrays in `dump.safetensors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from xdsl.context import Context
+from xdsl.ir import Attribute
+
+Array = NDArray[np.generic]
+
+
+class WeightStore(Mapping[str, Array]):
+    """Arrays by name. A name is written once, so that IR that refers to it keeps its meaning."""
+
+    def __init__(self, arrays: Mapping[str, Array] | None = None):
+        self._arrays: dict[str, Array] = dict(arrays or {})
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def add(self, name: str, array: Array) -> str:
+        """Store `array` under `name`, or `name.2`, `name.3` … if that is taken; return the name."""
+        unique, i = name, 1
+        while unique in self._arrays:
+            i += 1
+            unique = f"{name}.{i}"
+        self._arrays[unique] = array
+        return unique
+
+    def save(self, path: Path, names: Iterator[str] | None = None) -> None:
+        """Write a safetensors file of `names` (default: all)."""
+        keep = self._arrays if names is None else {n: self._arrays[n] for n in names}
+        save_file({n: np.ascontiguousarray(a) for n, a in keep.items()}, path)
+
+    @staticmethod
+    def load(path: Path) -> WeightStore:
+        """The store in a safetensors file."""
+        return WeightStore(load_file(path))
+
+
+class Evaluator(Protocol):
+    """Runs one TensorFlow node on constants, with TensorFlow's own kernel."""
+
+    def __call__(
+        self, op: str, attrs: Mapping[str, Attribute], inputs: Sequence[Array]
+    ) -> list[Array] | None:
+        """The outputs of the node, or None if TensorFlow has no kernel for it or refuses.
+
+        `attrs` are those of a `tf.node`, `inputs` its operands in order.
+        """
+        ...
+
+
+class CompilerContext(Context):
+    """An xDSL context that also carries the weight store of the module being compiled.
+
+    `evaluate_tf` folds nodes of constants; without it (text alone, no TensorFlow) they stay.
+    """
+
+    def __init__(self, weights: WeightStore | None = None, evaluate_tf: Evaluator | None = None):
+        super().__init__()
+        self.weights = weights if weights is not None else WeightStore()
+        self.evaluate_tf = evaluate_tf
+
+    def clone(self) -> CompilerContext:
+        """A context with the same dialects and a copy of the store's names (arrays are shared)."""
+        copy = CompilerContext(WeightStore(self.weights), self.evaluate_tf)
+        for field in ("allow_unregistered",):
+            setattr(copy, field, getattr(self, field))
+        for dialect in self.loaded_dialects:
+            copy.load_dialect(dialect)
+        return copy
+
+
+def weights_of(ctx: Context) -> WeightStore:
+    """The weight store that a pass may read and add to; an empty one for a plain context."""
+    return ctx.weights if isinstance(ctx, CompilerContext) else WeightStore()
