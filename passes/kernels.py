@@ -1,0 +1,151 @@
+"""The kernel of each `nn` operation: one table.
+
+A kernel has the name of its operation and takes the operation's properties as static facts. What is
+particular (packed weights, scratch) is in the functions below. The formulas of scratch are those
+that tf-layers documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import prod
+from typing import Any, cast
+
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from tfrc.ir import nn, reference
+from tfrc.ir.nn.base import get_ints
+from tfrc.ir.nn.linear import ConvOp, EpilogueOp
+from tfrc.ir.reference import semantic_properties
+from tfrc.ir.shape import Dim, count, shape_of
+
+PANEL = 16
+"""Columns of a panel of packed weights."""
+
+PADDED_BLOCK = 65536
+"""Elements of padded input that a convolution makes at a time, if one sample has fewer."""
+
+
+class Packing(StrEnum):
+    """The order in which a kernel reads a constant."""
+
+    PLAIN = "plain"
+    PANELS = "panels"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A kernel: its name, static facts, the packing of its constants, its scratch buffers."""
+
+    name: str
+    static: Mapping[str, Attribute]
+    packings: Mapping[str, Packing] = field(default_factory=dict[str, Packing])
+    scratch: tuple[Dim, ...] = ()
+
+
+def is_constant(value: SSAValue) -> bool:
+    """Whether the weight file holds `value`."""
+    return isinstance(value.owner, nn.WeightOp | nn.ConstantOp)
+
+
+def named_operands(op: Operation) -> list[tuple[str, SSAValue]]:
+    """The operands of an operation with the names of its definition; a variadic one repeats it."""
+    pairs: list[tuple[str, SSAValue]] = []
+    for name, value in reference.named_operands(op, list(op.operands)).items():
+        values = cast(list[SSAValue], value if isinstance(value, list) else [value])
+        pairs += [(name, each) for each in values]
+    return pairs
+
+
+def plain(op: Operation) -> Selected:
+    """The kernel of the same name."""
+    return Selected(op.name.removeprefix("nn."), semantic_properties(op))
+
+
+def conv(op: ConvOp) -> Selected:
+    """A convolution with packed weights; with padding it needs room for a padded block."""
+    pads = get_ints(op.pads)
+    rank = len(pads) // 2
+    scratch: tuple[Dim, ...] = ()
+    if any(pads):
+        batch, *spatial, channels = shape_of(op.input)
+        extents = [int(d) + pads[i] + pads[rank + i] for i, d in enumerate(spatial)]
+        scratch = (padded_block(batch, prod(extents) * int(channels)),)
+    return Selected(
+        op.name.removeprefix("nn."),
+        semantic_properties(op),
+        {"filter": Packing.PANELS},
+        scratch,
+    )
+
+
+def padded_block(batch: Dim, sample: int) -> Dim:
+    """Elements that a convolution pads at a time, for samples of `sample` elements with padding.
+
+    The kernel takes no more samples together than fit into `PADDED_BLOCK`, but one at least. If
+    that is several, the block grows with the batch: a line, which for one sample is exact.
+    """
+    together = max(1, PADDED_BLOCK // max(sample, 1))
+    if batch.is_static:
+        return Dim(0, min(int(batch), together) * sample)
+    return batch * sample if together > 1 else Dim(0, sample)
+
+
+def packed_length(k: Dim, n: Dim) -> Dim:
+    """Elements of a [k, n] matrix in panels."""
+    return k * (-(-int(n) // PANEL) * PANEL)
+
+
+def matmul(op: nn.MatMulOp) -> Selected:
+    """A product with packed weights, or of two matrices that are known at run time."""
+    if is_constant(op.rhs) and not op.transpose_rhs and not op.transpose_lhs:
+        return Selected("matmul", semantic_properties(op), {"rhs": Packing.PANELS})
+    return batch_matmul(op)
+
+
+def batch_matmul(op: nn.MatMulOp | nn.BatchMatMulOp) -> Selected:
+    """A product of two operands of which neither is packed: it packs `rhs` into scratch."""
+    left, right, result = shape_of(op.lhs), shape_of(op.rhs), shape_of(op.result)
+    k, n = (right[-1], right[-2]) if op.transpose_rhs else (right[-2], right[-1])
+    one = packed_length(k, n)
+    if op.transpose_lhs:
+        one = one + left[-1] * left[-2]
+    batches = count(result[:-2]) if isinstance(op, nn.BatchMatMulOp) else Dim(0, 1)
+    return Selected("batch_matmul", semantic_properties(op), {}, (one * batches,))
+
+
+def has_epilogue_kernel(op: EpilogueOp) -> bool:
+    """Whether the kernel of `op` can end in everything that the operation ends in."""
+    match op:
+        case nn.MatMulOp():
+            bare = op.bias is None and op.residual is None and op.activation is None
+            return bare or matmul(op).name == "matmul"
+        case nn.DepthwiseConv2DOp():
+            return op.residual is None
+        case _:
+            return True
+
+
+KERNELS: dict[type[Operation], Callable[[Any], Selected]] = {
+    nn.Conv1DOp: conv,
+    nn.Conv2DOp: conv,
+    nn.Conv3DOp: conv,
+    nn.MatMulOp: matmul,
+    nn.BatchMatMulOp: batch_matmul,
+    **{
+        op: plain
+        for op in nn.TENSOR_OPS
+        if op
+        not in (
+            nn.Conv1DOp,
+            nn.Conv2DOp,
+            nn.Conv3DOp,
+            nn.MatMulOp,
+            nn.BatchMatMulOp,
+            nn.ReshapeOp,
+        )
+    },
+}
+"""Every operation on whole tensors but `nn.reshape`, which is a view."""

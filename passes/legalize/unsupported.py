@@ -1,0 +1,82 @@
+"""One report of everything in a model that cannot be compiled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tfrc.ir.errors import ModelError
+
+NAMES_SHOWN = 3
+"""How many node names stand for all nodes of an op."""
+
+_LOOP = (
+    "a loop is compiled if its number of iterations is a constant and it is at most 20000 nodes "
+    "long when written out: give the input a static sequence length (--input-shape), a shorter "
+    "one, or export one step of the loop"
+)
+_STATE = "state is not compiled: export the inference signature, in which nothing is written"
+_RANDOM = "random numbers are not compiled: export the model for inference (training=False)"
+_TEXT = "strings and tables are not compiled: do this preprocessing before the model"
+_LINALG = "matrix decompositions are not compiled: compute this outside the model"
+_FFT = "complex numbers are not compiled: compute the transform outside the model"
+_DYNAMIC = "the size of its result depends on data: use a form with a static shape"
+
+ADVICE: tuple[tuple[str, str], ...] = (
+    # pattern of the op's name, what to do
+    ("^(Enter|Exit|Merge|Switch|NextIteration|LoopCond|_SwitchN)$",
+     "this is control flow of TensorFlow 1: freeze with "
+     "convert_variables_to_constants_v2(f, lower_control_flow=False), and " + _LOOP),
+    ("While|TensorList", _LOOP),
+    ("^(Stateless)?If$|^(Stateless)?Case$", "branches on data are not compiled: select with "
+     "tf.where, or export one signature for each branch"),
+    ("Assign|VarHandle|^Variable|ReadVariable|^Resource", _STATE),
+    ("Random|Multinomial|Dropout", _RANDOM),
+    ("String|Lookup|Table|Regex|Unicode|Sparse|Ragged|Hash|Decode|Encode", _TEXT),
+    ("Cholesky|Svd|^Qr$|^Lu$|MatrixInverse|MatrixSolve|Determinant|Eig", _LINALG),
+    ("FFT|^Real$|^Imag$|Complex", _FFT),
+    ("^(Where|Unique|UniqueV2|NonMaxSuppression.*|DynamicPartition)$", _DYNAMIC),
+    ("Grad$|Backprop(Filter)|Grad", "gradients are not compiled: export the inference signature"),
+    ("PartitionedCall", "the function it calls is not in the file: export the model again"),
+    ("^PyFunc|EagerPyFunc", "Python code is not in the file: write it with TensorFlow ops"),
+)  # fmt: skip
+
+OTHERWISE = "there is no legalization for it: rewrite the model without it, or add one to legalize/"
+
+
+def advice(op: str) -> str:
+    """What a person can do about an op that is not supported."""
+    return next((text for pattern, text in ADVICE if re.search(pattern, op)), OTHERWISE)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One node that cannot be compiled, and why."""
+
+    op: str
+    node: str
+    reason: str | None = None
+    """What is wrong with this node; None if there is no legalization of the op."""
+
+
+class Unsupported(ModelError):
+    """Every node that cannot be compiled: by op, how many, three names, and what to do."""
+
+    def __init__(self, problems: Sequence[Problem]):
+        self.problems = tuple(problems)
+        groups: dict[tuple[str, str], list[str]] = {}
+        for problem in problems:
+            key = problem.op, problem.reason or advice(problem.op)
+            groups.setdefault(key, []).append(problem.node)
+        lines = [
+            f"  {op} x{len(nodes)} ({_names(nodes)}): {reason}"
+            for (op, reason), nodes in sorted(groups.items(), key=lambda g: (-len(g[1]), g[0]))
+        ]
+        what = "1 node is" if len(problems) == 1 else f"{len(problems)} nodes are"
+        super().__init__("\n".join([f"{what} not supported:", *lines]))
+
+
+def _names(nodes: Sequence[str]) -> str:
+    shown = [node or "unnamed" for node in nodes[:NAMES_SHOWN]]
+    return ", ".join(shown + ["…"] * (len(nodes) > NAMES_SHOWN))

@@ -1,0 +1,139 @@
+"""Turn TensorFlow nodes into `nn` operations.
+
+    %1 = tf.node "Conv2D"(%x, %w) {padding = "SAME", strides = [1, 2, 2, 1], …}
+      ⇒
+    %1 = nn.conv2d %x, %w strides = [2, 2] pads = [0, 0, 1, 1] dilations = [1, 1] groups = 1
+
+`legalize/` holds one function for each op. `nn` has one way to say each thing, so this is where
+padding becomes explicit, NCHW becomes NHWC, and shapes, axes and sizes that are operands in
+TensorFlow become attributes. Nodes are taken in program order, and one whose operands have become
+known is folded on the way: the shape of a `Reshape` is often known only once the shape of its
+input is.
+
+Afterwards a function holds `nn` operations alone. If something is not supported, the pass raises
+one `Unsupported` that names all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tfrc.ir.tf import DimsOp, NodeOp
+from tfrc.passes.constants import element_type, erase_unused
+from tfrc.passes.dead_nodes import erase_dead_nodes
+from tfrc.passes.folding import Folder
+from tfrc.passes.legalize import LEGALIZATIONS, Refusal, Unsupported, legalize
+from tfrc.passes.legalize.table import Builder, is_supported_element
+from tfrc.passes.legalize.unsupported import Problem
+
+
+def _refuse_types(node: NodeOp) -> None:
+    """Refuse element types that no kernel computes with."""
+    for value in (*node.outputs, *node.inputs):
+        element = element_type(value)
+        if not is_supported_element(element):
+            raise Refusal(
+                f"it computes with {element}: float32, float64, integers and bool are supported"
+            )
+
+
+class Legalizer:
+    """Legalizes functions, and collects what it cannot."""
+
+    def __init__(self, ctx: Context):
+        self.folder = Folder(ctx)
+        self.problems: list[tuple[NodeOp, Problem]] = []
+        self.tainted: set[Operation] = set()
+        """Nodes that stayed for want of a legalization, and all that depend on them."""
+
+    def function(self, func: FuncOp) -> None:
+        """Legalize the body of `func`, and give it the type of what it returns."""
+        erase_dead_nodes(func)
+        for op in list(func.body.block.ops):
+            if isinstance(op, NodeOp):
+                self.node(op)
+        self.materialize_results(func)
+        erase_dead_nodes(func)
+        erase_unused(list(func.body.block.ops))
+        last = func.body.block.last_op
+        assert isinstance(last, ReturnOp)
+        func.function_type = FunctionType.from_lists(
+            func.function_type.inputs.data, [v.type for v in last.operands]
+        )
+
+    def node(self, node: NodeOp) -> None:
+        """Replace one node, or note why not."""
+        if any(isinstance(v.owner, Operation) and v.owner in self.tainted for v in node.inputs):
+            self.tainted.add(node)
+            if node.op.data in LEGALIZATIONS:
+                return
+        if self.folder.fold(node):
+            return
+        try:
+            if node.op.data not in LEGALIZATIONS:
+                self.refuse(node, None)
+                return
+            _refuse_types(node)
+            values = legalize(node, self.folder.constants)
+        except Refusal as refusal:
+            self.refuse(node, str(refusal))
+            return
+        for old, new in zip(node.outputs, values, strict=True):
+            if new is not None:
+                old.replace_all_uses_with(new)
+        node.detach()
+        node.erase()
+
+    def refuse(self, node: NodeOp, reason: str | None) -> None:
+        """Note that `node` stays."""
+        self.tainted.add(node)
+        self.problems.append((node, Problem(node.op.data, node.node_name, reason)))
+
+    def materialize_results(self, func: FuncOp) -> None:
+        """A shape that a function returns is a tensor like any other."""
+        last = func.body.block.last_op
+        assert isinstance(last, ReturnOp)
+        for i, value in enumerate(last.operands):
+            if isinstance(value.owner, DimsOp):
+                last.operands[i] = _as_tensor(value, last, self.folder)
+
+
+def _as_tensor(value: SSAValue, before: Operation, folder: Folder) -> SSAValue:
+    anchor = NodeOp("Identity", [value], {}, [value.type], before.location)
+    block = before.parent_block()
+    assert block is not None
+    block.insert_op_before(anchor, before)
+    result = Builder(anchor, folder.constants).tensor(0)
+    anchor.detach()
+    anchor.erase()
+    return result
+
+
+@dataclass(frozen=True)
+class LegalizeTfPass(ModulePass):
+    """Turn TensorFlow nodes into nn operations, or name everything that is not supported."""
+
+    name = "legalize-tf"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        legalizer = Legalizer(ctx)
+        private = StringAttr("private")
+        for func in list(op.ops):
+            if isinstance(func, FuncOp) and not func.is_declaration:
+                if func.sym_visibility != private:
+                    legalizer.function(func)
+        # A node may have lost its users to folding after it was refused.
+        problems = [p for node, p in legalizer.problems if node.parent is not None]
+        if problems:
+            raise Unsupported(problems)
+        for func in list(op.ops):
+            if isinstance(func, FuncOp) and func.sym_visibility == private:
+                # A body that While or If ran; no node refers to one any more.
+                func.detach()
+                func.erase()

@@ -1,0 +1,66 @@
+"""Give every buffer its place in one arena.
+
+    %0 = memref.alloc(%N) : memref<?x8xf32>
+    =>
+    %0 = memref.alloc(%N) {rt.offset = #nn.dims<64*N>} : memref<?x8xf32>
+
+Two buffers may share bytes if the life of one (memref.alloc to memref.dealloc) ends before the
+other's begins. `rt.offset` is a multiple of 64 bytes and linear in the batch size, and so is the
+size of the arena, `rt.arena` of the function; places are disjoint for every batch. `packing.py`
+says how they are found, and what the lower bound is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+from xdsl.dialects.memref import AllocOp, DeallocOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from tfrc.ir import rt
+from tfrc.ir.dtype import size_of
+from tfrc.ir.shape import Dim, DimsAttr, element_of
+from tfrc.passes.packing import Life, extent, line, plan
+
+
+def bytes_of(value: SSAValue) -> Dim:
+    """How many bytes a buffer has."""
+    return rt.elements(value) * size_of(element_of(value))
+
+
+def lives_of(function: FuncOp) -> dict[AllocOp, tuple[int, int]]:
+    """The first and last operation of each buffer."""
+    lives: dict[AllocOp, tuple[int, int]] = {}
+    for index, op in enumerate(function.body.block.ops):
+        if isinstance(op, AllocOp):
+            lives[op] = index, index
+        elif isinstance(op, DeallocOp) and isinstance(op.memref.owner, AllocOp):
+            lives[op.memref.owner] = lives[op.memref.owner][0], index
+    return lives
+
+
+def plan_arena(function: FuncOp) -> None:
+    """Write the offsets and the size of the arena into `function`."""
+    lives = lives_of(function)
+    packing = plan(
+        [Life(extent(bytes_of(op.memref)), begin, end) for op, (begin, end) in lives.items()]
+    )
+    for op, offset in zip(lives, packing.offsets, strict=True):
+        op.attributes[rt.OFFSET] = DimsAttr.of([line(offset)])
+    function.attributes[rt.ARENA] = DimsAttr.of([line(packing.arena)])
+
+
+@dataclass(frozen=True)
+class PlanArenaPass(ModulePass):
+    """Give every buffer its place in one arena."""
+
+    name = "plan-arena"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in op.ops:
+            if isinstance(function, FuncOp):
+                plan_arena(function)

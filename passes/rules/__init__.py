@@ -1,0 +1,1 @@
+"""The rules of `canonicalize`, by theme. Each is a few lines, with its algebra as its docstring."""

@@ -1,0 +1,156 @@
+"""Convolutions and pools: padding that they can do themselves, and cheaper forms of the same."""
+
+from __future__ import annotations
+
+import math
+
+from xdsl.ir import SSAValue
+
+from tfrc.ir import nn
+from tfrc.ir.nn.activation import Activation
+from tfrc.ir.nn.base import get_ints, ints
+from tfrc.ir.nn.linear import ConvOp, EpilogueOp
+from tfrc.ir.shape import shape_of
+from tfrc.passes.matching import Replacement, Rules
+
+RULES = Rules()
+
+CONVOLUTIONS = (nn.Conv1DOp, nn.Conv2DOp, nn.Conv3DOp, nn.DepthwiseConv2DOp)
+
+
+def spatial_pads(pad: nn.PadOp) -> list[int] | None:
+    """`[before…, after…]` of the spatial dimensions, if batch and channels are not padded."""
+    before, after = get_ints(pad.before), get_ints(pad.after)
+    if len(before) < 3 or before[0] or after[0] or before[-1] or after[-1]:
+        return None
+    return [*before[1:-1], *after[1:-1]]
+
+
+@RULES.on(*CONVOLUTIONS)
+def pad_into_convolution(op: ConvOp | nn.DepthwiseConv2DOp) -> Replacement | None:
+    """A convolution pads with zeros itself."""
+    pad = op.input.owner
+    if not isinstance(pad, nn.PadOp) or pad.value.value.data != 0:
+        return None
+    outer = spatial_pads(pad)
+    if outer is None:
+        return None
+    pads = [a + b for a, b in zip(outer, get_ints(op.pads), strict=True)]
+    operands = [pad.input if operand is op.input else operand for operand in op.operands]
+    return type(op).create(
+        operands=operands,
+        result_types=op.result_types,
+        properties={**op.properties, "pads": ints(pads)},
+        attributes=op.attributes,
+    )
+
+
+NONNEGATIVE = (nn.ReluOp, nn.Relu6Op, nn.SigmoidOp, nn.HardSigmoidOp, nn.ExpOp, nn.AbsOp)
+NONNEGATIVE_ACTIVATIONS = frozenset(
+    {
+        Activation.Relu,
+        Activation.Relu6,
+        Activation.Sigmoid,
+        Activation.HardSigmoid,
+        Activation.Softplus,
+        Activation.Exp,
+    }
+)
+
+
+def is_nonnegative(value: SSAValue) -> bool:
+    """Whether no element of `value` is below zero, as far as its producer tells."""
+    op = value.owner
+    if isinstance(op, EpilogueOp):
+        return op.activation is not None and op.activation.activation in NONNEGATIVE_ACTIVATIONS
+    return isinstance(op, NONNEGATIVE)
+
+
+@RULES.on(nn.MaxPoolOp)
+def pad_into_max_pool(op: nn.MaxPoolOp) -> Replacement | None:
+    """The padding of a max pool never wins; nor does -∞, or a zero beside elements >= 0.
+
+    Each window must hold an element of the input, so no pad may be as large as the window.
+    """
+    pad = op.input.owner
+    if not isinstance(pad, nn.PadOp):
+        return None
+    value = float(pad.value.value.data)
+    if not (value == -math.inf or (value == 0 and is_nonnegative(pad.input))):
+        return None
+    outer = spatial_pads(pad)
+    if outer is None:
+        return None
+    pads = [a + b for a, b in zip(outer, get_ints(op.pads), strict=True)]
+    window = get_ints(op.window)
+    if any(amount >= size for amount, size in zip(pads, (*window, *window), strict=True)):
+        return None
+    return nn.MaxPoolOp(pad.input, window=window, strides=get_ints(op.strides), pads=pads)
+
+
+@RULES.on(nn.MaxPoolOp, nn.AvgPoolOp)
+def pool_single_elements(op: nn.MaxPoolOp | nn.AvgPoolOp) -> Replacement | None:
+    """A window of one element takes every `stride`-th element: a slice, or nothing."""
+    if any(size != 1 for size in get_ints(op.window)) or any(get_ints(op.pads)):
+        return None
+    shape = shape_of(op.result)
+    return nn.SliceOp(op.input, [0] * len(shape), shape, [1, *get_ints(op.strides), 1])
+
+
+@RULES.on(nn.Conv2DOp)
+def convolution_of_single_channels(op: nn.Conv2DOp) -> Replacement | None:
+    """A convolution with one input channel in each group is a depthwise one.
+
+    Output channel `g·m + k` of group g is `c·m + k` of channel c: the filter stays as it lies.
+    """
+    kh, kw, depth, outputs = shape_of(op.filter)
+    groups = int(op.groups.value.data)
+    if groups == 1 or int(depth) != 1 or op.residual is not None:
+        return None
+    filter = nn.ReshapeOp(op.filter, (kh, kw, groups, int(outputs) // groups))
+    depthwise = nn.DepthwiseConv2DOp(
+        op.input,
+        filter.result,
+        strides=get_ints(op.strides),
+        pads=get_ints(op.pads),
+        dilations=get_ints(op.dilations),
+        bias=op.bias,
+        activation=op.activation,
+    )
+    return [filter, depthwise]
+
+
+@RULES.on(nn.AvgPoolOp)
+def pool_before_pointwise(op: nn.AvgPoolOp) -> Replacement | None:
+    """The mean of `x·w + b` over a window is the mean of x, times w, + b.
+
+    A convolution that looks at single pixels then works on fewer of them (DenseNet's transitions).
+    """
+    conv = op.input.owner
+    if not isinstance(conv, nn.Conv2DOp) or not op.input.has_one_use():
+        return None
+    if conv.activation is not None or conv.residual is not None:
+        return None
+    pointwise = (
+        all(int(size) == 1 for size in shape_of(conv.filter)[:2])
+        and all(stride == 1 for stride in get_ints(conv.strides))
+        and not any(get_ints(conv.pads))
+    )
+    if not pointwise or all(stride == 1 for stride in get_ints(op.strides)):
+        return None
+    pool = nn.AvgPoolOp(
+        conv.input,
+        window=get_ints(op.window),
+        strides=get_ints(op.strides),
+        pads=get_ints(op.pads),
+    )
+    late = nn.Conv2DOp(
+        pool.result,
+        conv.filter,
+        strides=[1, 1],
+        pads=[0, 0, 0, 0],
+        groups=int(conv.groups.value.data),
+        bias=conv.bias,
+    )
+    pool.location, late.location = op.location, conv.location
+    return [pool, late]
