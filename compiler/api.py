@@ -1,0 +1,55 @@
+"""The Python interface: `tfrc.compile(model, output="crate/")`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfrc.compiler.choices import Emit, Runtime, Weights
+from tfrc.compiler.driver import CompileOptions, Report, compile_model
+from tfrc.compiler.frontend import ImportOptions, InputShape
+
+
+def compile(
+    model: Any,
+    output: str | Path | None = None,
+    *,
+    level: int = 2,
+    emit: Emit = "rust",
+    force: bool = False,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    input_shapes: Mapping[str, InputShape] | None = None,
+    signatures: Sequence[str] = (),
+    inplace: bool = True,
+    memdrop: bool = True,
+    name: str | None = None,
+    weights: Weights = "embed",
+    runtime: Runtime = "bundled",
+    verify_each: bool = False,
+) -> Report:
+    """Compile a Keras model, a tf.function, a concrete function or a file, as `tfrc compile` does.
+
+    `output` is the folder of the crate, or the file of another `emit`; `input_shapes` maps an input
+    to its sizes, None for the batch. The report says what was written, and holds the text if
+    `output` is None.
+
+    Errors: ModelError for a model or an option that cannot be used; nothing is written then.
+    """
+    options = CompileOptions(
+        output=Path(output) if output is not None else None,
+        emit=emit,
+        level=level,
+        inplace=inplace,
+        memdrop=memdrop,
+        force=force,
+        imports=ImportOptions(
+            tuple(inputs), tuple(outputs), dict(input_shapes or {}), tuple(signatures)
+        ),
+        crate_name=name,
+        weights=weights,
+        runtime=runtime,
+        verify_each=verify_each,
+    )
+    return compile_model(model, options)

@@ -1,0 +1,12 @@
+"""What flags can be chosen from. Importing this is quick: `tfrc --help` does."""
+
+from typing import Literal
+
+Emit = Literal["rust", "tf-ir", "nn-ir", "rt-ir", "json", "dot", "svg", "png", "html"]
+"""What `--emit` gives: a crate, the IR of a level, the `nn` graph as data or picture, a report."""
+
+Weights = Literal["embed", "file"]
+"""Where a crate has its weights: in the binary, or in a file that it reads."""
+
+Runtime = Literal["bundled", "path", "registry"]
+"""Where a crate has tf-layers from: beside it, where tfrc is installed, or crates.io."""

@@ -1,0 +1,231 @@
+"""The `tfrc` command: parses arguments and prints results, and does nothing else.
+
+Everything heavy is imported inside the commands, so that `tfrc --help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tfrc.compiler.choices import Emit, Runtime, Weights
+
+if TYPE_CHECKING:
+    from tfrc.compiler.driver import Report
+    from tfrc.compiler.frontend import ImportOptions
+
+
+class Commands(TyperGroup):
+    """Every command, with the one place where a model's faults become a message."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what a user can mend is one sentence and exit code 1."""
+        from tfrc.compiler.errors import ModelError
+
+        try:
+            return super().invoke(ctx)
+        except (ModelError, OSError) as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[
+    Path, typer.Argument(help="A .pb, .pbtxt, .keras or .h5 file, or a SavedModel folder.")
+]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--inputs", help="Input nodes, a,b; default: placeholders.")
+]
+Outputs = Annotated[
+    list[str] | None, typer.Option("--outputs", help="Output nodes, a,b; default: the sinks.")
+]
+InputShapes = Annotated[
+    list[str] | None,
+    typer.Option("--input-shape", help="x=1,224,224,3 or x=N,224,224,3; once for each input."),
+]
+Signatures = Annotated[
+    list[str] | None, typer.Option("--signature", help="Only these signatures of a SavedModel.")
+]
+
+
+def split(values: list[str] | None) -> tuple[str, ...]:
+    """The names in `a,b` and in repeated flags."""
+    return tuple(name for value in values or () for name in value.split(",") if name)
+
+
+def import_options(
+    inputs: list[str] | None,
+    outputs: list[str] | None,
+    input_shapes: list[str] | None,
+    signatures: list[str] | None,
+) -> ImportOptions:
+    """What the flags say about the import."""
+    from tfrc.compiler.frontend import ImportOptions, parse_input_shape
+
+    shapes = dict(parse_input_shape(text) for text in input_shapes or ())
+    return ImportOptions(split(inputs), split(outputs), shapes, split(signatures))
+
+
+@app.callback()
+def tfrc() -> None:
+    """Compile TensorFlow graphs to straight-line Rust."""
+
+
+@app.command()
+def compile(
+    model: Model,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The crate's folder, or the file of another --emit."),
+    ] = None,
+    level: Annotated[int, typer.Option("-O", min=0, max=3, help="Optimisation level.")] = 2,
+    emit: Annotated[Emit, typer.Option(help="What to make.")] = "rust",
+    force: Annotated[bool, typer.Option("--force", help="Replace what -o names.")] = False,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    input_shape: InputShapes = None,
+    signature: Signatures = None,
+    inplace: Annotated[
+        bool,
+        typer.Option(
+            "--enable-inplace/--no-enable-inplace", help="Let outputs reuse their inputs' memory."
+        ),
+    ] = True,
+    memdrop: Annotated[
+        bool,
+        typer.Option(
+            "--enable-memdrop/--no-enable-memdrop", help="End buffers after their last use."
+        ),
+    ] = True,
+    model_name: Annotated[
+        str | None, typer.Option(help="The crate's name; default: its folder's.")
+    ] = None,
+    weights: Annotated[Weights, typer.Option(help="In the binary, or in a file.")] = "embed",
+    runtime: Annotated[Runtime, typer.Option(help="Where tf-layers comes from.")] = "bundled",
+    passes: Annotated[
+        str | None, typer.Option("-p", "--passes", help="These passes in place of the level's.")
+    ] = None,
+    print_ir_after_all: Annotated[
+        bool, typer.Option("--print-ir-after-all", help="Print the IR after every pass.")
+    ] = False,
+    print_ir_after: Annotated[
+        list[str] | None, typer.Option(metavar="PASS", help="Print the IR after a pass.")
+    ] = None,
+    dump_ir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the IR after each pass that changed it."),
+    ] = None,
+    time_passes: Annotated[
+        bool, typer.Option("--time-passes", help="Print how long each pass took.")
+    ] = False,
+    verify_each: Annotated[
+        bool, typer.Option("--verify-each", help="Run the module after each pass and compare.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Compile a model to a Rust crate, or to IR."""
+    from tfrc.compiler.driver import CompileOptions, compile_model
+    from tfrc.compiler.pass_manager import Watch
+
+    report = compile_model(
+        model,
+        CompileOptions(
+            output=output,
+            emit=emit,
+            level=level,
+            passes=passes,
+            inplace=inplace,
+            memdrop=memdrop,
+            force=force,
+            imports=import_options(inputs, outputs, input_shape, signature),
+            crate_name=model_name,
+            weights=weights,
+            runtime=runtime,
+            watch=Watch(print_ir_after_all, split(print_ir_after), dump_ir),
+            verify_each=verify_each,
+        ),
+    )
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if time_passes:
+        typer.echo(report.times(), err=True)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=1))
+    elif report.text is not None:
+        typer.echo(report.text, nl=False)
+    else:
+        typer.echo(summary(report))
+
+
+def summary(report: Report) -> str:
+    """What was written, and what to do next."""
+    seconds = f"{sum(report.seconds.values()):.1f} s"
+    if report.emit != "rust":
+        return f"wrote {report.output} ({report.emit} of {report.source}) in {seconds}"
+    arenas = ", ".join(f"{size} bytes for {name}" for name, size in report.arena_bytes.items())
+    return (
+        f"wrote {report.output} in {seconds}: {len(report.files)} files, "
+        f"{report.weight_bytes / 1e6:.1f} MB of weights, arena {arenas}\n"
+        f"next: cd {report.output} && cargo test --release && cargo bench"
+    )
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def opt(arguments: typer.Context) -> None:
+    """Read IR text or a model, run passes, print IR text."""
+    from tfrc.compiler.opt import main
+
+    main(arguments.args)
+
+
+@app.command()
+def inspect(
+    model: Model,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    input_shape: InputShapes = None,
+    signature: Signatures = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a model's signatures, parameters and operations, and what is not supported."""
+    from tfrc.compiler.inspection import inspect
+
+    found = inspect(model, import_options(inputs, outputs, input_shape, signature))
+    typer.echo(json.dumps(found.as_json(), indent=1) if as_json else found.as_text())
+
+
+@app.command()
+def passes() -> None:
+    """List the passes, and the lowest level that runs each."""
+    from tfrc.compiler import catalog
+
+    for name, level, line in catalog.passes():
+        typer.echo(f"{name:28} {level:4} {line}")
+
+
+@app.command()
+def ops() -> None:
+    """List the TensorFlow ops that are supported, and the operations of `nn`."""
+    from tfrc.compiler import catalog
+
+    themes = catalog.tf_ops()
+    typer.echo(f"TensorFlow ops ({sum(map(len, themes.values()))}):")
+    for theme, names in themes.items():
+        typer.echo(f"  {theme}: {', '.join(names)}")
+    typer.echo("\nnn operations:")
+    for name, line in catalog.nn_ops():
+        typer.echo(f"  {name:24} {line}")

@@ -1,0 +1,317 @@
+"""`tfrc compile`: a model in, a crate or IR out.
+
+Load, run the pipeline, record what TensorFlow makes of drawn inputs, write. Each part lives in a
+module of its own; this one says in which order they work.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+
+from tfrc.backend_rust import CrateOptions, EmitError, Features, emit_crate
+from tfrc.backend_rust.options import RESERVED_CRATES
+from tfrc.compiler import describe, destination
+from tfrc.compiler.choices import Emit, Runtime, Weights
+from tfrc.compiler.context import context
+from tfrc.compiler.drawing import graph_png, graph_svg
+from tfrc.compiler.draws import Inputs, draw_inputs
+from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend import Imported, ImportOptions, load
+from tfrc.compiler.html_report import SELECT, Snapshot, page
+from tfrc.compiler.module import module_text, write_weights
+from tfrc.compiler.pass_manager import Observer, PassManager, Times, Watch, parse_passes
+from tfrc.compiler.progress import Progress
+from tfrc.compiler.verify_each import VerifyEach
+from tfrc.ir.weights import CompilerContext
+from tfrc.passes import OPTIONAL, PIPELINES
+
+STOPS: Mapping[Emit, str] = {
+    "tf-ir": "legalize-tf",
+    "nn-ir": "select-kernels",
+    "json": "select-kernels",
+    "dot": "select-kernels",
+    "svg": "select-kernels",
+    "png": "select-kernels",
+}
+"""The pass before which the pipeline ends for what is emitted."""
+
+TEXTS: Mapping[Emit, Callable[[ModuleOp], str]] = {
+    "tf-ir": module_text,
+    "nn-ir": module_text,
+    "rt-ir": module_text,
+    "json": describe.to_json,
+    "dot": describe.to_dot,
+    "svg": graph_svg,
+}
+"""What is one text."""
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """The flags of `tfrc compile`."""
+
+    output: Path | None = None
+    """Where to; None prints the text of anything but a crate."""
+    emit: Emit = "rust"
+    level: int = 2
+    passes: str | None = None
+    """A pipeline in place of the level's, as `-p` takes it."""
+    inplace: bool = True
+    memdrop: bool = True
+    force: bool = False
+    imports: ImportOptions = field(default_factory=ImportOptions)
+    crate_name: str | None = None
+    """None: the name of the output folder."""
+    weights: Weights = "embed"
+    runtime: Runtime = "bundled"
+    watch: Watch = field(default_factory=Watch)
+    verify_each: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a compilation did, for a person or as JSON."""
+
+    source: str
+    emit: Emit
+    output: Path | None
+    text: str | None
+    """What to print, if there is no output file."""
+    files: tuple[str, ...]
+    weight_bytes: int
+    arena_bytes: Mapping[str, str]
+    """Signature → peak bytes of its buffers, linear in the batch size N."""
+    seconds: Mapping[str, float]
+    """Phase → time."""
+    pass_times: Times
+    warnings: Sequence[str]
+
+    def times(self) -> str:
+        """How long each pass took, and each phase."""
+        phases = [f"{phase:10}  {seconds:8.3f} s" for phase, seconds in self.seconds.items()]
+        return "\n".join([self.pass_times.table(), *phases])
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return {
+            "source": self.source,
+            "emit": self.emit,
+            "output": str(self.output) if self.output else None,
+            "files": list(self.files),
+            "weight_bytes": self.weight_bytes,
+            "arena_bytes": dict(self.arena_bytes),
+            "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
+            "pass_seconds": [[name, round(s, 4)] for name, s in self.pass_times.rows],
+            "warnings": list(self.warnings),
+        }
+
+
+def pipeline(options: CompileOptions) -> list[ModulePass]:
+    """The passes that `options` ask for. Errors: ModelError if there is no such pass or level."""
+    if options.passes is not None:
+        return parse_passes(options.passes)
+    level = f"O{options.level}"
+    if level not in PIPELINES:
+        raise ModelError(f"-{level}: the levels are {', '.join(f'-{name}' for name in PIPELINES)}")
+    specs = list(PIPELINES[level])
+    if options.emit in STOPS:
+        specs = specs[: specs.index(STOPS[options.emit])]
+    wanted = {"inplace": options.inplace, "memdrop": options.memdrop}
+    left_out = {OPTIONAL[flag] for flag, is_wanted in wanted.items() if not is_wanted}
+    return [each for each in parse_passes(specs) if each.name not in left_out]
+
+
+class Clock:
+    """Times phases: `clock("import")` ends the phase before and begins this one."""
+
+    def __init__(self, progress: Progress):
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+        self.phase: str | None = None
+        self.start = 0.0
+
+    def __call__(self, phase: str | None, saying: str = "") -> None:
+        now = time.perf_counter()
+        if self.phase is not None:
+            self.seconds[self.phase] = now - self.start
+        self.phase, self.start = phase, now
+        if phase is not None:
+            self.progress.say(saying or phase)
+
+
+def compile_model(model: Any, options: CompileOptions, progress: Progress | None = None) -> Report:
+    """Compile a path, a Keras model or a tf.function, and write the result.
+
+    Errors: ModelError for whatever the user can mend; nothing is written then.
+    """
+    progress = progress or Progress()
+    if options.output is not None:
+        destination.check(options.output, options.force)
+    elif options.emit == "rust":
+        raise ModelError("-o is missing: say which folder the crate goes to")
+    try:
+        if options.emit == "rust":
+            crate_options(options, "a model").check()
+        return _Compilation(model, options, progress).run()
+    except EmitError as error:
+        raise ModelError(str(error)) from error
+    finally:
+        progress.done()
+
+
+class _Compilation:
+    def __init__(self, model: Any, options: CompileOptions, progress: Progress):
+        self.model = model
+        self.options = options
+        self.progress = progress
+        self.clock = Clock(progress)
+        self.times = Times()
+        self.warnings: list[str] = []
+
+    def run(self) -> Report:
+        passes = pipeline(self.options)
+        observers: list[Observer] = [self.progress, self.times]
+        observers += self.options.watch.observers(sys.stderr)
+        self.clock("import", "importing TensorFlow and the model")
+        imported = load(self.model, self.options.imports)
+        self.warnings += imported.warnings
+        inputs = self.inputs(imported)
+        if self.options.verify_each:
+            if inputs is None:
+                raise ModelError("--verify-each needs inputs that can be drawn")
+            observers.append(VerifyEach(inputs, imported.runner))
+        ctx = context(imported.weights)
+        snapshot = Snapshot(imported.source, _last_on_tensors(passes))
+        if self.options.emit == "html":
+            observers.append(snapshot)
+        self.clock("passes")
+        PassManager(passes, observers).run(ctx, imported.module)
+        if self.options.emit == "html":
+            snapshot.finish(imported.module)
+            return self.written(imported, page(snapshot, self.warnings).encode())
+        if self.options.emit == "png":
+            return self.written(imported, graph_png(imported.module))
+        if self.options.emit == "rust":
+            return self.crate(imported, ctx, inputs)
+        return self.text(imported, ctx)
+
+    def inputs(self, imported: Imported) -> Inputs | None:
+        """Drawn inputs; None, with a warning, if nothing can be drawn."""
+        if self.options.emit != "rust" and not self.options.verify_each:
+            return None
+        try:
+            return draw_inputs(imported.module)
+        except ModelError as error:
+            self.warnings.append(f"the crate has no test against TensorFlow: {error}")
+            return None
+
+    def written(self, imported: Imported, contents: bytes) -> Report:
+        """Write a file that is not for reading in a terminal."""
+        if self.options.output is None:
+            raise ModelError(f"-o is missing: say which file the {self.options.emit} goes to")
+        with destination.file(self.options.output) as path:
+            path.write_bytes(contents)
+        return self.report(imported, (self.options.output.name,), None)
+
+    def text(self, imported: Imported, ctx: CompilerContext) -> Report:
+        """Write or return the text of the module."""
+        text = TEXTS[self.options.emit](imported.module)
+        files: tuple[str, ...] = ()
+        if self.options.output is not None:
+            with destination.file(self.options.output) as path:
+                path.write_text(text)
+                if self.options.emit.endswith("-ir"):
+                    write_weights(imported.module, ctx, path)
+                files = tuple(sorted(made.name for made in path.parent.iterdir()))
+        return self.report(imported, files, text)
+
+    def crate(self, imported: Imported, ctx: CompilerContext, inputs: Inputs | None) -> Report:
+        """Record features and write the crate."""
+        assert self.options.output is not None
+        self.clock("features", "running TensorFlow on drawn inputs")
+        features = self.features(imported, inputs) if inputs is not None else None
+        self.clock("write", "writing the crate")
+        crate = crate_options(self.options, imported.source)
+        with destination.folder(self.options.output) as path:
+            emitted = emit_crate(imported.module, ctx.weights, crate, path, features)
+        return self.report(
+            imported,
+            tuple(file.as_posix() for file in emitted.files),
+            None,
+            emitted.weight_bytes,
+            {name: str(dim) for name, dim in emitted.arena_bytes.items()},
+        )
+
+    def features(self, imported: Imported, inputs: Inputs) -> dict[str, Features] | None:
+        """What TensorFlow makes of the inputs; None, with a warning, if it refuses them."""
+        result: dict[str, Features] = {}
+        for name, arrays in inputs.items():
+            try:
+                outputs = imported.runner(name, arrays)
+            except ModelError as error:
+                self.warnings.append(f"the crate has no test against TensorFlow: {error}")
+                return None
+            for output, array in outputs.items():
+                if array.dtype.kind == "f" and not np.isfinite(array).all():
+                    self.warnings.append(
+                        f"output '{output}' of '{name}' is not finite for normal random inputs"
+                    )
+            result[name] = Features(arrays, outputs)
+        return result
+
+    def report(
+        self,
+        imported: Imported,
+        files: tuple[str, ...],
+        text: str | None,
+        weight_bytes: int = 0,
+        arena_bytes: Mapping[str, str] | None = None,
+    ) -> Report:
+        self.clock(None)
+        return Report(
+            source=imported.source,
+            emit=self.options.emit,
+            output=self.options.output,
+            text=text if self.options.output is None else None,
+            files=files,
+            weight_bytes=weight_bytes,
+            arena_bytes=arena_bytes or {},
+            seconds=self.clock.seconds,
+            pass_times=self.times,
+            warnings=self.warnings,
+        )
+
+
+def _last_on_tensors(passes: Sequence[ModulePass]) -> int:
+    """The number of the pass before kernels are selected; of the last pass if none are."""
+    names = [each.name for each in passes]
+    return names.index(SELECT) if SELECT in names else len(names)
+
+
+def crate_options(options: CompileOptions, source: str) -> CrateOptions:
+    """The backend's options. Errors: EmitError if the crate's name is none."""
+    assert options.output is not None
+    return CrateOptions(
+        name=options.crate_name or crate_name(options.output),
+        weights=options.weights,
+        runtime=options.runtime,
+        source=source,
+    )
+
+
+def crate_name(output: Path) -> str:
+    """The name of a folder, as the name of a crate: letters, digits, `_` and `-`."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", output.resolve().name).strip("-").lower()
+    if name in RESERVED_CRATES:
+        return f"{name}-model"
+    return name if name[:1].isalpha() else f"model-{name}".rstrip("-")

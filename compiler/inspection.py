@@ -1,0 +1,122 @@
+"""`tfrc inspect`: what a model is, before anything is compiled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from tfrc.compiler.context import context
+from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend import ImportOptions, TensorInfo, load
+from tfrc.compiler.module import weight_names
+from tfrc.compiler.pass_manager import PassManager, parse_passes
+from tfrc.ir import nn
+from tfrc.ir.dtype import TENSORFLOW_NAME
+from tfrc.ir.shape import text
+from tfrc.ir.tf import NodeOp
+from tfrc.ir.weights import CompilerContext
+from tfrc.passes import PIPELINES
+
+LEGALIZE = "legalize-tf"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output."""
+
+    name: str
+    dtype: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class SignatureTable:
+    """The inputs and outputs of a signature."""
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A model at a glance."""
+
+    source: str
+    signatures: tuple[SignatureTable, ...]
+    parameters: int
+    weight_bytes: int
+    ops: Mapping[str, int]
+    """TensorFlow op → how many nodes, the most frequent first."""
+    problem: str | None
+    """Why the model cannot be compiled; None if it can."""
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """The same as a table to read."""
+        lines = [self.source]
+        for signature in self.signatures:
+            lines.append(f"\nsignature {signature.name}")
+            for what, tensors in (("input", signature.inputs), ("output", signature.outputs)):
+                lines += [f"  {what:6}  {t.name:24}  {t.dtype:8}  {t.shape}" for t in tensors]
+        lines.append(
+            f"\nparameters  {self.parameters:,} ({self.weight_bytes / 1e6:.1f} MB)"
+            f"\nnodes       {sum(self.ops.values()):,}"
+        )
+        lines += [f"  {op:28} {count:6,}" for op, count in self.ops.items()]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        lines.append(f"\n{self.problem}" if self.problem else "\nevery node can be compiled")
+        return "\n".join(lines)
+
+
+def _tensor(name: str, info: TensorInfo) -> Tensor:
+    return Tensor(
+        name,
+        TENSORFLOW_NAME.get(info.element, str(info.element)),
+        "unknown" if info.shape is None else text(info.shape),
+    )
+
+
+def inspect(model: Path, options: ImportOptions) -> Inspection:
+    """Import a model and see what it holds. Errors: ModelError if it cannot be imported."""
+    imported = load(model, options)
+    arrays = [imported.weights[name] for name in weight_names(imported.module)]
+    arrays += [op.array for op in imported.module.walk() if isinstance(op, nn.ConstantOp)]
+    arrays = [array for array in arrays if array.dtype.kind in "fc"]
+    nodes = Counter(op.op.data for op in imported.module.walk() if isinstance(op, NodeOp))
+    signatures = tuple(
+        SignatureTable(
+            info.name,
+            tuple(_tensor(*item) for item in info.inputs.items()),
+            tuple(_tensor(*item) for item in info.outputs.items()),
+        )
+        for info in imported.signatures.values()
+    )
+    return Inspection(
+        imported.source,
+        signatures,
+        sum(array.size for array in arrays),
+        sum(array.nbytes for array in arrays),
+        dict(sorted(nodes.items(), key=lambda item: (-item[1], item[0]))),
+        problem(imported.module, context(imported.weights)),
+        tuple(imported.warnings),
+    )
+
+
+def problem(module: ModuleOp, ctx: CompilerContext) -> str | None:
+    """Why `module` cannot be turned into `nn`, or None. The module is used up."""
+    specs = PIPELINES["O1"]
+    try:
+        PassManager(parse_passes(specs[: specs.index(LEGALIZE) + 1])).run(ctx, module)
+    except ModelError as error:
+        return str(error)
+    return None
