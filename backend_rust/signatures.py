@@ -1,0 +1,390 @@
+"""The public functions of a module: what the API, the tests and the documentation say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import ModuleOp, StringAttr, i1
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, BlockArgument, SSAValue
+
+from tfrc.backend_rust import rust
+from tfrc.backend_rust.names import Scope, camel, snake
+from tfrc.backend_rust.options import EmitError
+from tfrc.backend_rust.statements import FunctionWriter, Source, Statement
+from tfrc.ir import rt
+from tfrc.ir.dtype import TENSORFLOW_NAME, size_of
+from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
+
+ALIGNMENT = 64
+
+TAKEN = {"session", "new", "from_file", "with_threads", "max_batch", "clone", "default", "drop"}
+"""Methods that `Model` and `Session` have anyway."""
+
+
+LOCAL_NAMES = frozenset(
+    "arguments b c example first model n outputs read repeat self session sink source".split()
+)
+"""Names that the generated functions around the inputs and outputs need for themselves."""
+
+
+MAX_STATIC_RANK = 6
+"""The most dimensions that ndarray counts in a type."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a signature."""
+
+    name: str
+    original: str
+    key: str
+    element: Attribute
+    type: str
+    dims: str
+    rank: int
+    length: Dim
+
+    @property
+    def dtype(self) -> str:
+        """TensorFlow's name of the element type."""
+        return TENSORFLOW_NAME[self.element]
+
+    @property
+    def is_bool(self) -> bool:
+        return self.element == i1
+
+    @property
+    def is_float(self) -> bool:
+        """Whether a test may allow a difference."""
+        return self.element in rust.FLOATS
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether the batch size can be told from the length."""
+        return self.length.scale > 0
+
+    @property
+    def example(self) -> str:
+        """Elements of one example."""
+        return rust.integer(self.length.scale)
+
+    @property
+    def rest(self) -> str:
+        """Elements that do not depend on the batch."""
+        return rust.integer(self.length.offset)
+
+    @property
+    def elements(self) -> str:
+        """Elements for the batch size `n`."""
+        return rust.dim(self.length)
+
+    @property
+    def single(self) -> str:
+        """Elements for one example."""
+        return rust.integer(self.length.at(1))
+
+    @property
+    def known_dims(self) -> str:
+        """`[None, Some(4)]`: the dimensions that a file's array must have."""
+        parts = self.dims[1:-1].split(", ") if self.rank else []
+        known = ["None" if rust.mentions(p, "n") else f"Some({p})" for p in parts]
+        return rust.listing(known)
+
+    @property
+    def remark(self) -> str:
+        """What else the documentation says of the elements."""
+        return f", {self.dtype}{': bytes that are 0 or 1' if self.is_bool else ''}"
+
+    @property
+    def original_remark(self) -> str:
+        """TensorFlow's name, where it is another."""
+        return f" (`{self.original}`)" if self.original != self.name else ""
+
+    @property
+    def argument(self) -> str:
+        """`x: &[f32]`."""
+        return f"{self.name}: &[{self.type}]"
+
+    @property
+    def dimension(self) -> str:
+        """The type of its number of dimensions in ndarray."""
+        return f"Ix{self.rank}" if self.rank <= MAX_STATIC_RANK else "IxDyn"
+
+    @property
+    def view(self) -> str:
+        """It as an argument in ndarray."""
+        return f"ArrayView<'_, {self.type}, {self.dimension}>"
+
+    @property
+    def session_view(self) -> str:
+        """It as a view of the session's memory in ndarray."""
+        return f"ArrayView<'session, {self.type}, {self.dimension}>"
+
+    @property
+    def view_shape(self) -> str:
+        """The shape of that view, a field of the outputs."""
+        shape = f"self.{self.name}_shape"
+        return shape if self.rank <= MAX_STATIC_RANK else f"IxDyn(&{shape})"
+
+    @property
+    def sample(self) -> str:
+        """A value for an example, in range for whatever it indexes."""
+        return "0.5" if self.is_float else "0"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One public function."""
+
+    name: str
+    method: str
+    outputs_type: str
+    owned_type: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    arena: Dim
+    statements: tuple[Statement, ...]
+    inner: tuple[str, ...]
+    scope: str
+    results: tuple[str, ...]
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether the batch size can be chosen."""
+        return any(x.is_batched for x in self.inputs)
+
+    @property
+    def batch_input(self) -> Tensor | None:
+        """The input that tells the batch size."""
+        return next((x for x in self.inputs if x.is_batched), None)
+
+    @property
+    def batch(self) -> str:
+        """How the method finds the batch size."""
+        x = self.batch_input
+        if x is None:
+            return "1"
+        return f'batch_size("{x.name}", {x.name}.len(), {x.example}, {x.rest})?'
+
+    @property
+    def checked(self) -> list[Tensor]:
+        """The inputs whose length follows from the batch size."""
+        return [x for x in self.inputs if x is not self.batch_input]
+
+    @property
+    def arguments(self) -> str:
+        """`, x: &[f32], y: &[i32]`: what follows `self`."""
+        return "".join(f", {x.argument}" for x in self.inputs)
+
+    @property
+    def names(self) -> str:
+        """`x, y`."""
+        return ", ".join(x.name for x in self.inputs)
+
+    @property
+    def references(self) -> str:
+        """`&x, &y`."""
+        return ", ".join(f"&{x.name}" for x in self.inputs)
+
+    @property
+    def views(self) -> str:
+        """`, x: ArrayView<'_, f32, Ix2>`: what follows `self`."""
+        return "".join(f", {x.name}: {x.view}" for x in self.inputs)
+
+    @property
+    def slices(self) -> str:
+        """The slices of arrays that are in row-major order."""
+        return ", ".join(f"{x.name}.as_slice().unwrap_or_default()" for x in self.inputs)
+
+    @property
+    def black_boxes(self) -> str:
+        """`black_box(&x)`: inputs that the optimizer knows nothing about."""
+        return ", ".join(f"black_box(&{x.name})" for x in self.inputs)
+
+    @property
+    def parameters(self) -> list[str]:
+        """The inputs as parameters of the function in src/model.rs."""
+        return [
+            f"{self.parameter(name)}: &[{x.type}]"
+            for x, name in zip(self.inputs, self.inner, strict=True)
+        ]
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all outputs, of which there are several, have one element type."""
+        return len(self.outputs) > 1 and len({y.type for y in self.outputs}) == 1
+
+    @property
+    def parts_type(self) -> str:
+        """What the function in src/model.rs returns: where the outputs are."""
+        if self.is_uniform:
+            return f"[Part<{self.outputs[0].type}>; {len(self.outputs)}]"
+        return rust.tuple_or_one([f"Part<{y.type}>" for y in self.outputs])
+
+    @property
+    def parts(self) -> str:
+        """The value of that type."""
+        return rust.listing(self.results) if self.is_uniform else rust.tuple_or_one(self.results)
+
+    @property
+    def parts_pattern(self) -> str:
+        """The pattern that takes it apart."""
+        names = [y.name for y in self.outputs]
+        return rust.listing(names) if self.is_uniform else rust.tuple_or_one(names)
+
+    @property
+    def has_long_type(self) -> bool:
+        """Whether clippy may have an opinion on the type of the parts."""
+        return len(self.outputs) > 6 and not self.is_uniform
+
+    @property
+    def can_be_split(self) -> bool:
+        """Whether the examples of a batch can be run one by one, for the test."""
+        return self.is_batched and all(
+            x.length.scale and not x.length.offset for x in (*self.inputs, *self.outputs)
+        )
+
+    @property
+    def arena_bytes(self) -> str:
+        """Bytes of the arena for the batch size `n`."""
+        return rust.dim(self.arena)
+
+    @property
+    def many_arguments(self) -> bool:
+        """Whether clippy has an opinion on the number of arguments of the method."""
+        return len(self.inputs) > 6
+
+    def uses(self, name: str) -> bool:
+        """Whether the body mentions a parameter."""
+        texts = [
+            text
+            for s in self.statements
+            for text in (*s.borrows, s.call, *(t for b in s.buffers for t in (b.offset, b.dims)))
+        ]
+        return any(rust.mentions(text, name) for text in (*texts, *self.results))
+
+    def parameter(self, name: str) -> str:
+        """The name of a parameter, with `_` in front if the body does not need it."""
+        return name if self.uses(name) else f"_{name}"
+
+
+def aligned(dim: Dim) -> Dim:
+    """At least `dim` bytes for every batch size, and a multiple of the alignment."""
+    return Dim(*(-(-part // ALIGNMENT) * ALIGNMENT for part in (dim.scale, dim.offset)))
+
+
+def written(func: FuncOp) -> set[SSAValue]:
+    """The arguments that some call writes, also through a view: the outputs."""
+    source: dict[SSAValue, SSAValue] = {}
+    outs: set[SSAValue] = set()
+    for op in func.body.block.ops:
+        if isinstance(op, rt.ViewOp):
+            source[op.result] = source.get(op.source, op.source)
+        elif isinstance(op, rt.CallOp):
+            outs.update(source.get(value, value) for value in op.outs)
+    return outs.intersection(func.args)
+
+
+def tensor_names(func: FuncOp, arguments: Sequence[BlockArgument], default: str) -> list[str]:
+    """TensorFlow's names, from the `tf.name` attributes; else the names in the IR."""
+    attributes = func.arg_attrs.data if func.arg_attrs is not None else ()
+    names: list[str] = []
+    for i, argument in enumerate(arguments):
+        found = attributes[argument.index].data.get("tf.name") if attributes else None
+        hint = argument.name_hint or f"{default}_{i}"
+        names.append(found.data if isinstance(found, StringAttr) else hint)
+    return names
+
+
+def tensors(
+    arguments: Sequence[BlockArgument], names: Sequence[str], keys: Sequence[str], scope: Scope
+) -> list[Tensor]:
+    """The description of inputs or outputs."""
+    return [
+        Tensor(
+            name=scope.unique(snake(name)),
+            original=name,
+            key=key,
+            element=element_of(argument),
+            type=rust.element(element_of(argument), f"the tensor {name}"),
+            dims=rust.dims(shape_of(argument)),
+            rank=len(shape_of(argument)),
+            length=count(shape_of(argument)),
+        )
+        for argument, name, key in zip(arguments, names, keys, strict=True)
+    ]
+
+
+def array_keys(
+    signature: str, inputs: Sequence[str], outputs: Sequence[str], is_only: bool
+) -> tuple[list[str], list[str]]:
+    """The names of a signature's arrays in testdata/features.npz.
+
+    Inputs and outputs have their own names; an output that is called as an input is `out:NAME`.
+    With several signatures, `SIGNATURE:` stands before each.
+    """
+    prefix = "" if is_only else f"{signature}:"
+    return (
+        [f"{prefix}{name}" for name in inputs],
+        [f"{prefix}{'out:' if name in inputs else ''}{name}" for name in outputs],
+    )
+
+
+def read_signature(func: FuncOp, source: Source, methods: Scope, is_only: bool) -> Signature:
+    """Everything that the templates say about one function."""
+    name = func.sym_name.data
+    outs = written(func)
+    inputs = [a for a in func.args if a not in outs]
+    outputs = [a for a in func.args if a in outs]
+    if not outputs:
+        raise EmitError(f"the signature {name} has no outputs")
+    if list(func.args) != [*inputs, *outputs]:
+        raise EmitError(f"the signature {name} should have its outputs after its inputs")
+    arena = func.attributes.get(rt.ARENA)
+    planned = arena.dims[0] if isinstance(arena, DimsAttr) else Dim(0, 0)
+    offsets: list[Dim] = []
+    end = aligned(planned)
+    for argument in outputs:
+        offsets.append(end)
+        end = end + aligned(count(shape_of(argument)) * size_of(element_of(argument)))
+    input_names = tensor_names(func, inputs, "input")
+    output_names = tensor_names(func, outputs, "output")
+    keys = array_keys(name, input_names, output_names, is_only)
+    described = tensors(inputs, input_names, keys[0], Scope(LOCAL_NAMES))
+    results = tensors(
+        outputs,
+        output_names,
+        keys[1],
+        Scope([*LOCAL_NAMES, *(f"{snake(t)}_shape" for t in output_names)]),
+    )
+    method = methods.unique("predict" if name == "serving_default" else snake(name))
+    writer = FunctionWriter(func, [t.name for t in described], offsets, source)
+    return Signature(
+        name=name,
+        method=method,
+        outputs_type=f"{camel(method)}Outputs",
+        owned_type=f"Owned{camel(method)}Outputs",
+        inputs=tuple(described),
+        outputs=tuple(results),
+        arena=end,
+        statements=tuple(writer.statements),
+        inner=tuple(writer.inputs.values()),
+        scope=rust.doc_text(writer.scope_name),
+        results=tuple(writer.result(argument) for argument in outputs),
+    )
+
+
+def read_signatures(module: ModuleOp, source: Source) -> list[Signature]:
+    """The public functions of a planned module."""
+    functions = [op for op in module.ops if isinstance(op, FuncOp) and not is_private(op)]
+    if not functions:
+        raise EmitError("the module has no public function")
+    methods = Scope(TAKEN)
+    return [read_signature(f, source, methods, len(functions) == 1) for f in functions]
+
+
+def is_private(func: FuncOp) -> bool:
+    """Whether a function is the body of control flow, not a signature."""
+    return func.sym_visibility is not None and func.sym_visibility.data == "private"

@@ -1,0 +1,131 @@
+"""model/weights.bin: every constant once, in the order in which its kernel reads it.
+
+The file starts with 64 bytes that tell models apart (`MAGIC`, then a digest of the rest), so that a
+file of another model is refused. Every constant starts at a multiple of 64 bytes, little-endian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from tfrc.backend_rust import rust
+from tfrc.backend_rust.names import Scope
+from tfrc.backend_rust.options import Array, EmitError
+from tfrc.ir.dtype import element_type
+
+ALIGNMENT = 64
+HEADER = 64
+MAGIC = b"tfrc weights 1\n\0"
+PANEL = 16
+
+
+def panels(array: Array, groups: int) -> Array:
+    """A `[…, N]` array as panels: `[groups][ceil(n/16)][K][16]`, zero padded, n = N / groups.
+
+    K counts all leading dimensions. The columns of a group stand together.
+    """
+    n = array.shape[-1] // groups
+    matrices = array.reshape(-1, groups, n).transpose(1, 0, 2)
+    padded = np.zeros((groups, matrices.shape[1], -(-n // PANEL) * PANEL), array.dtype)
+    padded[:, :, :n] = matrices
+    split = padded.reshape(groups, matrices.shape[1], -1, PANEL)
+    return split.transpose(0, 2, 1, 3)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One line of the table in src/weights.rs."""
+
+    name: str
+    type: str
+    offset: str
+    length: str
+    doc: str
+
+
+class WeightFile:
+    """Collects the constants that the kernels read, and their names in Rust."""
+
+    def __init__(self, store: Mapping[str, Array], scope: Scope):
+        self._store = store
+        self._scope = scope
+        self._blocks: list[bytes] = []
+        self._size = HEADER
+        self._constants: dict[tuple[str, str, int, int, int], Constant] = {}
+        self._offsets: dict[tuple[str, str, int], int] = {}
+
+    def constant(
+        self, key: str, packing: str, groups: int, wanted: str, part: tuple[int, int]
+    ) -> str:
+        """The name of the constant for `key`; `part` is its first element and their number.
+
+        Stores the array, if it is not there. `wanted` is the name if the constant has none.
+        """
+        known = self._constants.get((key, packing, groups, *part))
+        if known is not None:
+            return known.name
+        array = self._array(key)
+        offset = self._place(key, packing, groups, array)
+        start, length = part
+        if packing == "panels":
+            k = array.size // max(array.shape[-1], 1)
+            length = groups * -(-(array.shape[-1] // groups) // PANEL) * PANEL * k
+        type_ = rust.element(element_type(array.dtype), f"the weight {key}")
+        shape = "×".join(map(str, array.shape)) or "scalar"
+        constant = Constant(
+            name=self._scope.unique(wanted),
+            type=type_,
+            offset=rust.integer(offset + start * array.dtype.itemsize),
+            length=rust.integer(length),
+            doc=f"`{key}`: {shape}" + (", in panels" if packing == "panels" else ""),
+        )
+        self._constants[(key, packing, groups, *part)] = constant
+        return constant.name
+
+    def _array(self, key: str) -> Array:
+        if key not in self._store:
+            raise EmitError(f"the weight {key} is not in the weight store")
+        return self._store[key]
+
+    def _place(self, key: str, packing: str, groups: int, array: Array) -> int:
+        """The offset of the packed array, which is stored if it is not yet."""
+        known = self._offsets.get((key, packing, groups))
+        if known is not None:
+            return known
+        packed = panels(array, groups) if packing == "panels" else array
+        if packed.dtype == np.bool_:
+            packed = packed.astype(np.uint8)
+        little = np.ascontiguousarray(packed, packed.dtype.newbyteorder("<"))
+        block = little.tobytes()
+        offset = self._size
+        padding = -len(block) % ALIGNMENT
+        self._blocks.append(block + bytes(padding))
+        self._size += len(block) + padding
+        self._offsets[(key, packing, groups)] = offset
+        return offset
+
+    @property
+    def constants(self) -> list[Constant]:
+        """The table, in the order of the file."""
+        return list(self._constants.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self._size
+
+    def digest(self) -> bytes:
+        """Sixteen bytes that depend on every byte behind the header."""
+        digest = blake2b(digest_size=16)
+        for block in self._blocks:
+            digest.update(block)
+        return digest.digest()
+
+    def contents(self) -> bytes:
+        """The whole file."""
+        header = (MAGIC + self.digest()).ljust(HEADER, b"\0")
+        return b"".join([header, *self._blocks])
