@@ -1,0 +1,208 @@
+//! Products of two tensors: TensorFlow's `BatchMatMulV2`.
+
+use crate::activation::Activation;
+use crate::kernels::gemm::{Axis, Product};
+use crate::kernels::pack::{pack, pack_transposed, packed_len};
+use crate::kernels::threads::Threads;
+
+/// Products of matrices that are both known at run time only: TensorFlow's `MatMul` and `BatchMatMulV2`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchMatmul {
+    m: usize,
+    k: usize,
+    n: usize,
+    transpose_a: bool,
+    transpose_b: bool,
+    a_stride: usize,
+    b_stride: usize,
+    activation: Activation,
+}
+
+impl BatchMatmul {
+    /// Products of [m, k] and [k, n] matrices that lie one after the other.
+    pub const fn new(m: usize, k: usize, n: usize) -> Self {
+        Self {
+            m,
+            k,
+            n,
+            transpose_a: false,
+            transpose_b: false,
+            a_stride: m * k,
+            b_stride: k * n,
+            activation: Activation::None,
+        }
+    }
+
+    /// With `a` stored as [k, m].
+    pub const fn transpose_a(self, transpose_a: bool) -> Self {
+        Self {
+            transpose_a,
+            ..self
+        }
+    }
+
+    /// With `b` stored as [n, k].
+    pub const fn transpose_b(self, transpose_b: bool) -> Self {
+        Self {
+            transpose_b,
+            ..self
+        }
+    }
+
+    /// With these distances of the matrices in `a` and in `b`; zero takes the same matrix for all products.
+    pub const fn strides(self, a_stride: usize, b_stride: usize) -> Self {
+        Self {
+            a_stride,
+            b_stride,
+            ..self
+        }
+    }
+
+    /// With an activation function.
+    pub const fn activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// Length of the scratch memory for one product: `b` packed, and `a` if it has to be transposed.
+    const fn item_scratch_len(&self) -> usize {
+        packed_len(self.k, self.n) + if self.transpose_a { self.m * self.k } else { 0 }
+    }
+
+    /// Length of the scratch memory for `count` products:
+    /// `count * (ceil(n / 16) * 16 * k + (m * k if transpose_a else 0))`.
+    pub const fn scratch_len(&self, count: usize) -> usize {
+        count * self.item_scratch_len()
+    }
+
+    /// Packs the operands of one product.
+    fn pack(&self, a: &[f32], b: &[f32], scratch: &mut [f32]) {
+        let (packed, transposed) = scratch.split_at_mut(packed_len(self.k, self.n));
+        let pack = if self.transpose_b {
+            pack_transposed
+        } else {
+            pack
+        };
+        pack(self.k, self.n, &b[..self.k * self.n], packed);
+        if self.transpose_a && self.k > 0 && self.m > 0 {
+            for (l, row) in a[..self.m * self.k].chunks_exact(self.m).enumerate() {
+                for (to, &x) in transposed[l..].iter_mut().step_by(self.k).zip(row) {
+                    *to = x;
+                }
+            }
+        }
+    }
+
+    /// The products of `count` matrices `a_stride` apart with one packed matrix.
+    fn product<'a>(
+        &self,
+        a: &'a [f32],
+        count: usize,
+        a_stride: usize,
+        packed: &'a [f32],
+    ) -> Product<'a> {
+        let one = Axis::new(1, 0);
+        Product {
+            x: a,
+            rows: [
+                Axis::new(count, a_stride),
+                one,
+                one,
+                Axis::new(self.m, self.k),
+            ],
+            taps: [one; 3],
+            segment: self.k,
+            groups: 1,
+            packed,
+            columns: self.n,
+            bias: None,
+            residual: None,
+            activation: self.activation,
+        }
+    }
+}
+
+/// `out[c, i, j] = activation(Σ_l a[c, i, l] · b[c, l, j])`, with `a` and `b` transposed or repeated as `p` says.
+///
+/// `out` is [count, m, n], which gives the count; `a` and `b` reach to the end of their last matrix; `scratch` has at
+/// least `p.scratch_len(count)` elements. More batch dimensions than one stride describes take a call for each.
+///
+/// # Panics
+/// If a length does not fit.
+pub fn batch_matmul(
+    threads: &Threads,
+    p: &BatchMatmul,
+    a: &[f32],
+    b: &[f32],
+    scratch: &mut [f32],
+    out: &mut [f32],
+) {
+    let item = p.m * p.n;
+    let count = out.len().checked_div(item).unwrap_or(0);
+    assert_eq!(
+        out.len(),
+        count * item,
+        "batch_matmul: the output is no whole number of [{}, {}] matrices",
+        p.m,
+        p.n
+    );
+    if count == 0 {
+        return;
+    }
+    let needed = p.scratch_len(count);
+    assert!(
+        scratch.len() >= needed,
+        "batch_matmul: the scratch memory has {} elements, fewer than {needed}",
+        scratch.len()
+    );
+    for (name, x, stride, length) in [
+        ("a", a, p.a_stride, p.m * p.k),
+        ("b", b, p.b_stride, p.k * p.n),
+    ] {
+        let end = (count - 1) * stride + length;
+        assert!(
+            x.len() >= end,
+            "batch_matmul: {name} has {} elements, fewer than {end}",
+            x.len()
+        );
+    }
+    let one_b = p.b_stride == 0 || count == 1;
+    if one_b && !p.transpose_a {
+        let packed = &mut scratch[..p.item_scratch_len()];
+        p.pack(a, b, packed);
+        return p.product(a, count, p.a_stride, packed).run(threads, out);
+    }
+    // Products that threads do at the same time; one thread alone reuses what it has just packed.
+    let together = if threads.count() == 1 {
+        1
+    } else {
+        2 * threads.count()
+    };
+    for first in (0..count).step_by(together) {
+        let items = together.min(count - first);
+        let scratch = &mut scratch[..p.scratch_len(items)];
+        if p.item_scratch_len() > 0 {
+            threads.for_each_chunk(scratch, p.item_scratch_len(), |index, scratch| {
+                let index = first + index;
+                p.pack(&a[index * p.a_stride..], &b[index * p.b_stride..], scratch);
+            });
+        }
+        let scratch = &*scratch;
+        let multiply = |index: usize, out: &mut [f32]| {
+            let (packed, transposed) = scratch[index * p.item_scratch_len()..]
+                [..p.item_scratch_len()]
+                .split_at(packed_len(p.k, p.n));
+            let a = if p.transpose_a {
+                transposed
+            } else {
+                &a[(first + index) * p.a_stride..]
+            };
+            p.product(a, 1, 0, packed).run(threads, out);
+        };
+        let out = &mut out[first * item..][..items * item];
+        if items == 1 {
+            multiply(0, out);
+        } else {
+            threads.for_each_chunk(out, item, multiply);
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! Convolutions: TensorFlow's `Conv2D` and `Conv3D`, and Keras's `Conv1D`.
+
+use crate::activation::Activation;
+use crate::kernels::gemm::{Axis, Product};
+use crate::kernels::pack::packed_len;
+use crate::kernels::threads::Threads;
+
+/// Elements of padded images that are convolved together: 256 KiB, which stay in the second-level cache.
+const SCRATCH: usize = 1 << 16;
+
+/// A convolution over depth, height and width: TensorFlow's `Conv3D` on NDHWC tensors, with explicit padding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv3d {
+    input: [usize; 3],
+    channels: usize,
+    filters: usize,
+    kernel: [usize; 3],
+    strides: [usize; 3],
+    dilations: [usize; 3],
+    before: [usize; 3],
+    after: [usize; 3],
+    groups: usize,
+    activation: Activation,
+}
+
+/// A convolution over height and width: TensorFlow's `Conv2D` on NHWC tensors, with explicit padding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv2d(Conv3d);
+
+/// A convolution over one axis: Keras's `Conv1D` on [batch, length, channels] tensors, with explicit padding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Conv1d(Conv3d);
+
+impl Conv3d {
+    /// From images of [depth, height, width, channels] to `filters` channels; strides, dilations and groups are 1, there
+    /// is no padding and no activation.
+    pub const fn new(input: [usize; 4], filters: usize, kernel: [usize; 3]) -> Self {
+        let [depth, height, width, channels] = input;
+        Self {
+            input: [depth, height, width],
+            channels,
+            filters,
+            kernel,
+            strides: [1; 3],
+            dilations: [1; 3],
+            before: [0; 3],
+            after: [0; 3],
+            groups: 1,
+            activation: Activation::None,
+        }
+    }
+
+    /// With strides for [depth, height, width].
+    pub const fn strides(self, strides: [usize; 3]) -> Self {
+        Self { strides, ..self }
+    }
+
+    /// With distances of the filter's taps in [depth, height, width].
+    pub const fn dilations(self, dilations: [usize; 3]) -> Self {
+        Self { dilations, ..self }
+    }
+
+    /// With zeros around the image: [front, top, left, back, bottom, right].
+    pub const fn pads(self, pads: [usize; 6]) -> Self {
+        let [front, top, left, back, bottom, right] = pads;
+        let before = [front, top, left];
+        let after = [back, bottom, right];
+        Self {
+            before,
+            after,
+            ..self
+        }
+    }
+
+    /// With groups: filter `f` sees the channels of group `f / (filters / groups)` only.
+    pub const fn groups(self, groups: usize) -> Self {
+        Self { groups, ..self }
+    }
+
+    /// With an activation function.
+    pub const fn activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    const fn padded(&self, axis: usize) -> usize {
+        self.input[axis] + self.before[axis] + self.after[axis]
+    }
+
+    const fn output_axis(&self, axis: usize) -> usize {
+        let extent = (self.kernel[axis] - 1) * self.dilations[axis] + 1;
+        let padded = self.padded(axis);
+        if padded < extent {
+            0
+        } else {
+            (padded - extent) / self.strides[axis] + 1
+        }
+    }
+
+    /// [depth, height, width, channels] of the result.
+    pub const fn output(&self) -> [usize; 4] {
+        [
+            self.output_axis(0),
+            self.output_axis(1),
+            self.output_axis(2),
+            self.filters,
+        ]
+    }
+
+    /// The rows of the weights of a group.
+    const fn k(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * self.kernel[2] * (self.channels / self.groups)
+    }
+
+    /// Length of the packed weights: for each group a matrix [kernel * channels / groups, filters / groups].
+    pub const fn weights_len(&self) -> usize {
+        self.groups * packed_len(self.k(), self.filters / self.groups)
+    }
+
+    /// Length of the scratch memory: zero without padding, else
+    /// `padded * clamp(65536 / padded, 1, batch)` with `padded` the elements of a padded image,
+    /// `(depth + front + back) * (height + top + bottom) * (width + left + right) * channels`.
+    pub const fn scratch_len(&self, batch: usize) -> usize {
+        let padded = self.padded_len();
+        if !self.is_padded() || padded == 0 || batch == 0 {
+            return 0;
+        }
+        let together = SCRATCH / padded;
+        if together <= 1 {
+            padded
+        } else if together < batch {
+            padded * together
+        } else {
+            padded * batch
+        }
+    }
+
+    const fn is_padded(&self) -> bool {
+        let (before, after) = (self.before, self.after);
+        before[0] + before[1] + before[2] + after[0] + after[1] + after[2] > 0
+    }
+
+    const fn padded_len(&self) -> usize {
+        self.padded(0) * self.padded(1) * self.padded(2) * self.channels
+    }
+
+    /// Writes images with zeros around them.
+    fn pad(&self, threads: &Threads, x: &[f32], padded: &mut [f32]) {
+        let [depth, height, width] = self.input;
+        let [front, top, left] = self.before;
+        let (planes, lines) = (self.padded(0), self.padded(1));
+        let line = self.padded(2) * self.channels;
+        let (left, width) = (left * self.channels, width * self.channels);
+        let single = Threads::single();
+        let threads = if padded.len() < SCRATCH {
+            &single
+        } else {
+            threads
+        };
+        // Some lines at once, so that a part is worth its start.
+        let together = (4096 / line).clamp(1, lines);
+        threads.for_each_chunk(padded, together * line, |chunk, padded| {
+            for (index, to) in padded.chunks_exact_mut(line).enumerate() {
+                let index = chunk * together + index;
+                let (image, z, y) = (
+                    index / lines / planes,
+                    index / lines % planes,
+                    index % lines,
+                );
+                if z < front || z >= front + depth || y < top || y >= top + height {
+                    to.fill(0.0);
+                    continue;
+                }
+                let from = ((image * depth + z - front) * height + y - top) * width;
+                to[..left].fill(0.0);
+                to[left..][..width].copy_from_slice(&x[from..][..width]);
+                to[left + width..].fill(0.0);
+            }
+        });
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the operands of the public functions"
+    )]
+    fn run(
+        &self,
+        name: &str,
+        threads: &Threads,
+        x: &[f32],
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        residual: Option<&[f32]>,
+        scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        assert!(
+            self.groups > 0
+                && self.channels.is_multiple_of(self.groups)
+                && self.filters.is_multiple_of(self.groups),
+            "{name}: {} channels and {} filters are not multiples of {} groups",
+            self.channels,
+            self.filters,
+            self.groups
+        );
+        let [depth, height, width, filters] = self.output();
+        let image_out = depth * height * width * filters;
+        let image_in = self.input.iter().product::<usize>() * self.channels;
+        let batch = out.len().checked_div(image_out).unwrap_or(0);
+        assert_eq!(
+            out.len(),
+            batch * image_out,
+            "{name}: the output is no whole number of images of {image_out} elements"
+        );
+        assert_eq!(
+            x.len(),
+            batch * image_in,
+            "{name}: the input is not {batch} images of {image_in} elements"
+        );
+        if let Some(residual) = residual {
+            assert_eq!(
+                residual.len(),
+                out.len(),
+                "{name}: the residual and the output differ in length"
+            );
+        }
+        if !self.is_padded() {
+            return self.convolve(threads, x, batch, weights, bias, residual, out);
+        }
+        let needed = self.scratch_len(batch);
+        assert!(
+            scratch.len() >= needed,
+            "{name}: the scratch memory has {} elements, fewer than {needed}",
+            scratch.len()
+        );
+        if batch == 0 {
+            return;
+        }
+        let together = (needed / self.padded_len().max(1)).max(1);
+        for first in (0..batch).step_by(together) {
+            let count = together.min(batch - first);
+            let padded = &mut scratch[..count * self.padded_len()];
+            self.pad(threads, &x[first * image_in..][..count * image_in], padded);
+            let images = first * image_out..(first + count) * image_out;
+            let residual = residual.map(|residual| &residual[images.clone()]);
+            self.convolve(
+                threads,
+                padded,
+                count,
+                weights,
+                bias,
+                residual,
+                &mut out[images],
+            );
+        }
+    }
+
+    /// Convolves padded images.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the operands of the public functions"
+    )]
+    fn convolve(
+        &self,
+        threads: &Threads,
+        x: &[f32],
+        batch: usize,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        residual: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        let pixel = self.channels;
+        let line = self.padded(2) * pixel;
+        let plane = self.padded(1) * line;
+        let distances = [plane, line, pixel];
+        let axis = |index: usize| {
+            Axis::new(
+                self.output_axis(index),
+                self.strides[index] * distances[index],
+            )
+        };
+        let tap =
+            |index: usize| Axis::new(self.kernel[index], self.dilations[index] * distances[index]);
+        Product {
+            x,
+            rows: [
+                Axis::new(batch, self.padded_len()),
+                axis(0),
+                axis(1),
+                axis(2),
+            ],
+            taps: [tap(0), tap(1), tap(2)],
+            segment: self.channels / self.groups,
+            groups: self.groups,
+            packed: weights,
+            columns: self.filters / self.groups,
+            bias,
+            residual,
+            activation: self.activation,
+        }
+        .run(threads, out);
+    }
+}
+
+impl Conv2d {
+    /// From images of [height, width, channels] to `filters` channels; strides, dilations and groups are 1, there is no
+    /// padding and no activation.
+    pub const fn new(input: [usize; 3], filters: usize, kernel: [usize; 2]) -> Self {
+        let [height, width, channels] = input;
+        Self(Conv3d::new(
+            [1, height, width, channels],
+            filters,
+            [1, kernel[0], kernel[1]],
+        ))
+    }
+
+    /// With strides for [height, width].
+    pub const fn strides(self, strides: [usize; 2]) -> Self {
+        Self(self.0.strides([1, strides[0], strides[1]]))
+    }
+
+    /// With distances of the filter's taps in [height, width].
+    pub const fn dilations(self, dilations: [usize; 2]) -> Self {
+        Self(self.0.dilations([1, dilations[0], dilations[1]]))
+    }
+
+    /// With zeros around the image: [top, left, bottom, right].
+    pub const fn pads(self, pads: [usize; 4]) -> Self {
+        let [top, left, bottom, right] = pads;
+        Self(self.0.pads([0, top, left, 0, bottom, right]))
+    }
+
+    /// With groups: filter `f` sees the channels of group `f / (filters / groups)` only.
+    pub const fn groups(self, groups: usize) -> Self {
+        Self(self.0.groups(groups))
+    }
+
+    /// With an activation function.
+    pub const fn activation(self, activation: Activation) -> Self {
+        Self(self.0.activation(activation))
+    }
+
+    /// [height, width, channels] of the result.
+    pub const fn output(&self) -> [usize; 3] {
+        let [_, height, width, channels] = self.0.output();
+        [height, width, channels]
+    }
+
+    /// Length of the packed weights: for each group a matrix [kernel * channels / groups, filters / groups].
+    pub const fn weights_len(&self) -> usize {
+        self.0.weights_len()
+    }
+
+    /// Length of the scratch memory: see [`Conv3d::scratch_len`], with a depth of 1.
+    pub const fn scratch_len(&self, batch: usize) -> usize {
+        self.0.scratch_len(batch)
+    }
+}
+
+impl Conv1d {
+    /// From sequences of [length, channels] to `filters` channels; stride, dilation and groups are 1, there is no padding
+    /// and no activation.
+    pub const fn new(input: [usize; 2], filters: usize, kernel: usize) -> Self {
+        let [length, channels] = input;
+        Self(Conv3d::new(
+            [1, 1, length, channels],
+            filters,
+            [1, 1, kernel],
+        ))
+    }
+
+    /// With a stride.
+    pub const fn strides(self, stride: usize) -> Self {
+        Self(self.0.strides([1, 1, stride]))
+    }
+
+    /// With a distance of the filter's taps.
+    pub const fn dilations(self, dilation: usize) -> Self {
+        Self(self.0.dilations([1, 1, dilation]))
+    }
+
+    /// With zeros around the sequence: [left, right]; Keras's causal padding is all on the left.
+    pub const fn pads(self, pads: [usize; 2]) -> Self {
+        Self(self.0.pads([0, 0, pads[0], 0, 0, pads[1]]))
+    }
+
+    /// With groups: filter `f` sees the channels of group `f / (filters / groups)` only.
+    pub const fn groups(self, groups: usize) -> Self {
+        Self(self.0.groups(groups))
+    }
+
+    /// With an activation function.
+    pub const fn activation(self, activation: Activation) -> Self {
+        Self(self.0.activation(activation))
+    }
+
+    /// [length, channels] of the result.
+    pub const fn output(&self) -> [usize; 2] {
+        let [_, _, length, channels] = self.0.output();
+        [length, channels]
+    }
+
+    /// Length of the packed weights: for each group a matrix [kernel * channels / groups, filters / groups].
+    pub const fn weights_len(&self) -> usize {
+        self.0.weights_len()
+    }
+
+    /// Length of the scratch memory: see [`Conv3d::scratch_len`], with a depth and height of 1.
+    pub const fn scratch_len(&self, batch: usize) -> usize {
+        self.0.scratch_len(batch)
+    }
+}
+
+macro_rules! convolution {
+    ($(#[$doc:meta])+ $name:ident($params:ident) |$p:ident| $inner:expr) => {
+        $(#[$doc])+
+        ///
+        /// `weights` are the [packed](crate::pack) matrices of the groups, their rows in the order of the filter's axes
+        /// and then the channels, as in TensorFlow's filters; `bias` is [filters]; `residual` has the shape of `out`;
+        /// `scratch` has at least `p.scratch_len(batch)` elements. The batch size follows from the length of `out`.
+        ///
+        /// # Panics
+        /// If a length does not fit.
+        #[expect(clippy::too_many_arguments, reason = "operands, as in the equation")]
+        pub fn $name(
+            threads: &Threads,
+            $p: &$params,
+            x: &[f32],
+            weights: &[f32],
+            bias: Option<&[f32]>,
+            residual: Option<&[f32]>,
+            scratch: &mut [f32],
+            out: &mut [f32],
+        ) {
+            $inner.run(stringify!($name), threads, x, weights, bias, residual, scratch, out);
+        }
+    };
+}
+
+convolution! {
+    /// `out[b, z, y, x, f] = activation(bias[f] + residual[b, z, y, x, f]
+    /// + Σ_{h, i, j, c} in[b, z * sz + h * dz - front, y * sy + i * dy - top, x * sx + j * dx - left, c] · w[h, i, j, c, f])`.
+    conv3d(Conv3d) |p| p
+}
+
+convolution! {
+    /// `out[b, y, x, f] = activation(bias[f] + residual[b, y, x, f]
+    /// + Σ_{i, j, c} in[b, y * sy + i * dy - top, x * sx + j * dx - left, c] · w[i, j, c, f])`.
+    conv2d(Conv2d) |p| p.0
+}
+
+convolution! {
+    /// `out[b, x, f] = activation(bias[f] + residual[b, x, f] + Σ_{j, c} in[b, x * s + j * d - left, c] · w[j, c, f])`.
+    conv1d(Conv1d) |p| p.0
+}

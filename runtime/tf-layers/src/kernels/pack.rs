@@ -1,0 +1,57 @@
+//! Packed weights: one form for all instruction sets.
+
+use super::tile::PANEL;
+
+/// Length of a packed [k, n] matrix, `ceil(n / 16) * k * 16`: see [`pack`].
+pub const fn packed_len(k: usize, n: usize) -> usize {
+    n.div_ceil(PANEL).saturating_mul(k).saturating_mul(PANEL)
+}
+
+/// Packs a row-major [k, n] matrix into `[ceil(n / 16)][k][16]` panels, padded with zeros.
+///
+/// # Panics
+/// If the lengths are not `k * n` and [`packed_len(k, n)`](packed_len).
+pub fn pack(k: usize, n: usize, w: &[f32], packed: &mut [f32]) {
+    assert_eq!(w.len(), k * n, "pack: the matrix is not [{k}, {n}]");
+    assert_eq!(
+        packed.len(),
+        packed_len(k, n),
+        "pack: wrong length of the packed matrix"
+    );
+    if packed.is_empty() {
+        return;
+    }
+    for (panel, columns) in packed
+        .chunks_exact_mut(k * PANEL)
+        .zip((0..n).step_by(PANEL))
+    {
+        let width = PANEL.min(n - columns);
+        for (to, from) in panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(n)) {
+            to[..width].copy_from_slice(&from[columns..][..width]);
+            to[width..].fill(0.0);
+        }
+    }
+}
+
+/// As [`pack`], from the transposed matrix: row-major [n, k].
+pub(crate) fn pack_transposed(k: usize, n: usize, w: &[f32], packed: &mut [f32]) {
+    assert_eq!(w.len(), k * n, "pack: the matrix is not [{n}, {k}]");
+    assert_eq!(
+        packed.len(),
+        packed_len(k, n),
+        "pack: wrong length of the packed matrix"
+    );
+    if packed.is_empty() {
+        return;
+    }
+    for (panel, columns) in packed.chunks_exact_mut(k * PANEL).zip(w.chunks(k * PANEL)) {
+        if columns.len() < k * PANEL {
+            panel.fill(0.0);
+        }
+        for (column, from) in columns.chunks_exact(k).enumerate() {
+            for (to, &x) in panel.chunks_exact_mut(PANEL).zip(from) {
+                to[column] = x;
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The register tile of a matrix product: `MR` rows times `NV` vectors of columns, accumulated over a range of K.
+//!
+//! Accumulators stay in registers only if no loop runs over them: indexed loops make LLVM keep the array in memory,
+//! which costs half of the speed or more. So the rows and vectors are unrolled by [`unroll!`], with literal indices.
+
+use super::unroll::unroll;
+use crate::activation;
+use crate::simd::{Portable, Simd, WithSimd};
+
+/// Columns in a panel of packed weights.
+pub(crate) const PANEL: usize = 16;
+
+/// What a tile computes: `c = hard_swish(clamp(seed + a · b + residual))`.
+///
+/// `a` has rows `a_stride` apart; its K range consists of `outer * inner` segments of `length` adjacent elements.
+/// `b` points into a panel of packed weights ([`PANEL`] columns for each k), with the next panel `panel` elements on.
+/// `seed` (a bias, or what an earlier K range left in `c`), `residual` and `c` have rows `seed_stride` and `c_stride`
+/// apart; the last vector has `tail` columns.
+#[derive(Clone, Copy)]
+pub(super) struct Tile {
+    pub a: *const f32,
+    pub a_stride: usize,
+    pub outer: usize,
+    pub outer_stride: usize,
+    pub inner: usize,
+    pub inner_stride: usize,
+    pub length: usize,
+    pub b: *const f32,
+    pub panel: usize,
+    /// Null for zeros.
+    pub seed: *const f32,
+    pub seed_stride: usize,
+    /// Null for none; rows are `c_stride` apart.
+    pub residual: *const f32,
+    pub c: *mut f32,
+    pub c_stride: usize,
+    pub tail: usize,
+    pub low: f32,
+    pub high: f32,
+    /// Whether the hard swish function follows the clamp.
+    pub hard_swish: bool,
+    /// What to bring into the second-level cache meanwhile: from here on, `next_step` bytes for each k.
+    pub next: *const f32,
+    pub next_step: usize,
+}
+
+/// Computes a tile.
+///
+/// # Safety
+/// All elements that the [`Tile`] describes for the kernel's number of rows and vectors are valid for reads, and those
+/// of `c` for writes; the machine has the kernel's instruction set.
+pub(super) type Kernel = unsafe fn(&Tile);
+
+/// The same pointer, of which the compiler knows nothing, so that it cannot derive others from it before the loop.
+#[inline(always)]
+#[allow(
+    clippy::pointers_in_nomem_asm_block,
+    reason = "the assembly reads nothing"
+)]
+fn opaque(x: *const f32) -> *const f32 {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    // SAFETY: the assembly is a comment.
+    unsafe {
+        let mut x = x;
+        std::arch::asm!("/* {x} */", x = inout(reg) x, options(pure, nomem, nostack, preserves_flags));
+        x
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    x
+}
+
+struct Body<'a, const MR: usize, const NV: usize>(&'a Tile);
+
+impl<const MR: usize, const NV: usize> WithSimd for Body<'_, MR, NV> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        // SAFETY: `Body` is made only in `run`, whose caller promises that the tile's elements are valid.
+        unsafe { body::<S, MR, NV>(s, self.0) }
+    }
+}
+
+/// # Safety
+/// As for [`Kernel`].
+unsafe fn run<S: Simd, const MR: usize, const NV: usize>(tile: &Tile) {
+    // SAFETY: the caller promises the instruction set.
+    unsafe { S::enter(Body::<MR, NV>(tile)) }
+}
+
+/// # Safety
+/// As for [`Kernel`].
+#[inline(always)]
+unsafe fn body<S: Simd, const MR: usize, const NV: usize>(s: S, t: &Tile) {
+    let mut acc = [[s.zero(); NV]; MR];
+    let whole = t.tail == S::LANES;
+    // SAFETY: every access is to an element that `Tile` describes: row below `MR`, column below `NV` vectors (the last
+    // one cut to `tail`), k within the segments.
+    unsafe {
+        if !t.seed.is_null() {
+            unroll!(14, I, MR, {
+                unroll!(4, J, NV, {
+                    let seed = t.seed.add(I * t.seed_stride + J * S::LANES);
+                    acc[I][J] = if J + 1 < NV || whole {
+                        s.load_ptr(seed)
+                    } else {
+                        s.load_ptr_partial(seed, t.tail)
+                    };
+                })
+            });
+        }
+        // Rows of the first and the second half have the same distances from the pointers `a` and `middle`, in bytes: all
+        // are forms that an address can have on x86-64, one of three registers times 1, 2 or 4.
+        const HALF: usize = 7;
+        let stride = t.a_stride * size_of::<f32>();
+        let (thrice, five) = (3 * stride, 5 * stride);
+        let distances = [0, stride, 2 * stride, thrice, 4 * stride, five, 2 * thrice];
+        let mut b = t.b;
+        let mut next = t.next;
+        let mut outer = t.a;
+        for _ in 0..t.outer {
+            let mut inner = outer;
+            for _ in 0..t.inner {
+                let mut a = inner;
+                let mut middle = a.add(HALF * t.a_stride);
+                let end = a.add(t.length);
+                while a < end {
+                    s.prefetch(next);
+                    next = next.wrapping_byte_add(t.next_step);
+                    // Without this the loop advances a pointer for each row, more than there are registers.
+                    a = opaque(a);
+                    middle = opaque(middle);
+                    let mut columns = [s.zero(); NV];
+                    unroll!(4, J, NV, {
+                        let column = J * S::LANES;
+                        let b = b.add(column / PANEL * t.panel + column % PANEL);
+                        columns[J] = s.load_ptr(b);
+                    });
+                    unroll!(14, I, MR, {
+                        let row = if I < HALF { a } else { middle };
+                        let row = row.byte_add(distances[I % HALF]);
+                        let x = s.splat(*row);
+                        unroll!(4, J, NV, {
+                            acc[I][J] = s.mul_add(x, columns[J], acc[I][J]);
+                        })
+                    });
+                    a = a.add(1);
+                    middle = middle.add(1);
+                    b = b.add(PANEL);
+                }
+                inner = inner.add(t.inner_stride);
+            }
+            outer = outer.add(t.outer_stride);
+        }
+        let (low, high) = (s.splat(t.low), s.splat(t.high));
+        unroll!(14, I, MR, {
+            unroll!(4, J, NV, {
+                let offset = I * t.c_stride + J * S::LANES;
+                let full = J + 1 < NV || whole;
+                let mut y = acc[I][J];
+                if !t.residual.is_null() {
+                    let residual = t.residual.add(offset);
+                    y = y + if full {
+                        s.load_ptr(residual)
+                    } else {
+                        s.load_ptr_partial(residual, t.tail)
+                    };
+                }
+                y = s.min(high, s.max(low, y));
+                if t.hard_swish {
+                    y = activation::hard_swish(s, y);
+                }
+                let c = t.c.add(offset);
+                if full {
+                    s.store_ptr(y, c)
+                } else {
+                    s.store_ptr_partial(y, c, t.tail)
+                }
+            })
+        });
+    }
+}
+
+/// The tiles of an instruction set.
+pub(super) struct Kernels {
+    pub lanes: usize,
+    /// By number of vectors, then of rows, each less one. All numbers of rows up to the largest are there, and as many
+    /// rows or more for fewer vectors.
+    pub tiles: &'static [&'static [Kernel]],
+}
+
+macro_rules! kernels {
+    ($token:ty: $($nv:literal vectors: $($mr:literal)+;)+) => {
+        Kernels {
+            lanes: <$token as Simd>::LANES,
+            tiles: &[$(&[$(run::<$token, $mr, $nv>),+]),+],
+        }
+    };
+}
+
+/// 32 registers: up to 28 accumulators, the vectors of `b`, and one to broadcast.
+#[cfg(target_arch = "x86_64")]
+pub(super) static AVX512: Kernels = kernels! { crate::simd::Avx512:
+    1 vectors: 1 2 3 4 5 6 7 8 9 10 11 12 13 14;
+    2 vectors: 1 2 3 4 5 6 7 8 9 10 11 12 13 14;
+    3 vectors: 1 2 3 4 5 6 7 8 9;
+    4 vectors: 1 2 3 4 5 6;
+};
+
+/// 16 registers: 12 accumulators, 2 vectors of `b`, and one to broadcast.
+#[cfg(target_arch = "x86_64")]
+pub(super) static AVX2: Kernels = kernels! { crate::simd::Avx2:
+    1 vectors: 1 2 3 4 5 6;
+    2 vectors: 1 2 3 4 5 6;
+};
+
+/// 32 registers: 24 accumulators, 4 vectors of `b`, and one to broadcast.
+#[cfg(target_arch = "aarch64")]
+pub(super) static NEON: Kernels = kernels! { crate::simd::Neon:
+    1 vectors: 1 2 3 4 5 6;
+    2 vectors: 1 2 3 4 5 6;
+    3 vectors: 1 2 3 4 5 6;
+    4 vectors: 1 2 3 4 5 6;
+};
+
+/// Compiled by the browser to 16 registers on x86-64: 8 accumulators, and temporaries, as multiply-add is two steps.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(super) static WASM: Kernels = kernels! { crate::simd::Wasm:
+    1 vectors: 1 2 3 4;
+    2 vectors: 1 2 3 4;
+};
+
+/// A vector is two registers of the x86-64 baseline: 8 accumulators of 16.
+pub(super) static PORTABLE: Kernels = kernels! { Portable:
+    1 vectors: 1 2 3 4;
+};

@@ -1,0 +1,63 @@
+//! Exponentials.
+
+use super::{copysign, polynomial};
+use crate::simd::Simd;
+
+/// ln 2 in two parts: nine bits, so that a product with an exponent is exact, and the rest.
+pub(super) const LN_2_HIGH: f32 = 355.0 / 512.0;
+pub(super) const LN_2_LOW: f32 = -2.121_944_4e-4;
+
+/// `(n, r)` with `x = n ln 2 + r` and `|r| <= ln 2 / 2` (Cody and Waite, Software Manual for the Elementary Functions, 1980).
+#[inline(always)]
+fn reduce<S: Simd>(s: S, x: S::F32) -> (S::F32, S::F32) {
+    let n = s.round(x * s.splat(std::f32::consts::LOG2_E));
+    let r = s.mul_add(n, s.splat(-LN_2_HIGH), x);
+    (n, s.mul_add(n, s.splat(-LN_2_LOW), r))
+}
+
+/// `(e^r - 1 - r) / r²` for `|r| <= ln 2 / 2`: minimax for the relative error of `e^r - 1`, which is 4e-10.
+#[inline(always)]
+fn series<S: Simd>(s: S, r: S::F32) -> S::F32 {
+    let c = [
+        0.5,
+        0.166_666_66,
+        0.041_666_493,
+        0.008_333_545,
+        0.001_393_233_1,
+        0.000_197_625_69,
+    ];
+    polynomial(s, r, c)
+}
+
+/// `e^(x + rest)` for a `rest` that is tiny against `x`.
+#[inline(always)]
+pub(super) fn exp_extended<S: Simd>(s: S, x: S::F32, rest: S::F32) -> S::F32 {
+    let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
+    let (n, r) = reduce(s, x);
+    let r = r + rest;
+    let e = s.mul_add(r * r, series(s, r), r) + s.splat(1.0);
+    s.mul_exp2(e, n)
+}
+
+/// `e^x`.
+///
+/// 0.9 ULP. Infinite above 88.72284, 0 below -103.97208, denormal below -87.33654.
+#[inline(always)]
+pub fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    exp_extended(s, x, s.zero())
+}
+
+/// `e^x - 1` without cancellation next to 0; keeps the sign of a zero.
+///
+/// 1.3 ULP.
+#[inline(always)]
+pub fn expm1<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    // At -18 the result is -1 to the last bit; at 89 it is infinite.
+    let clamped = s.min(s.splat(89.0), s.max(s.splat(-18.0), x));
+    let (n, r) = reduce(s, clamped);
+    let e = s.mul_add(r * r, series(s, r), r);
+    // 2^n e + (2^n - 1), half of it first, because 2^n overflows sooner than the result.
+    let half = s.mul_exp2(s.splat(0.5), n);
+    let half = s.mul_add(half, e, half - s.splat(0.5));
+    copysign(s, half + half, x)
+}

@@ -1,0 +1,68 @@
+//! Matrix products: TensorFlow's `MatMul` and `BatchMatMulV2`.
+
+use crate::activation::Activation;
+use crate::kernels::gemm::{Axis, Product};
+use crate::kernels::threads::Threads;
+
+/// A product with weights: Keras's `Dense`, TensorFlow's `MatMul`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Matmul {
+    k: usize,
+    n: usize,
+    activation: Activation,
+}
+
+impl Matmul {
+    /// From rows of `k` elements to rows of `n`.
+    pub const fn new(k: usize, n: usize) -> Self {
+        Self {
+            k,
+            n,
+            activation: Activation::None,
+        }
+    }
+
+    /// With an activation function.
+    pub const fn activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+}
+
+/// `out[i, j] = activation(Σ_k x[i, k] · w[k, j] + bias[j] + residual[i, j])`.
+///
+/// `x` is [M, K], `weights` the [packed](crate::pack) [K, N] matrix, `bias` [N], `residual` and `out` [M, N]; M follows
+/// from the length of `out`.
+///
+/// # Panics
+/// If a length does not fit.
+pub fn matmul(
+    threads: &Threads,
+    p: &Matmul,
+    x: &[f32],
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    residual: Option<&[f32]>,
+    out: &mut [f32],
+) {
+    let rows = out.len().checked_div(p.n).unwrap_or(0);
+    assert_eq!(
+        x.len(),
+        rows * p.k,
+        "matmul: the input is not [{rows}, {}]",
+        p.k
+    );
+    let one = Axis::new(1, 0);
+    Product {
+        x,
+        rows: [one, one, one, Axis::new(rows, p.k)],
+        taps: [one; 3],
+        segment: p.k,
+        groups: 1,
+        packed: weights,
+        columns: p.n,
+        bias,
+        residual,
+        activation: p.activation,
+    }
+    .run(threads, out);
+}
