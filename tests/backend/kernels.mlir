@@ -1,0 +1,55 @@
+func.func @linear(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x4x4x4x2xf32>) -> (tensor<?x8x8xf32>, tensor<?x4x4x4x8xf32>, tensor<?x8x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x4x4xf32>, tensor<?x8x8xf32>) {
+  %f1 = nn.weight @f1 : tensor<3x4x8xf32>
+  %f3 = nn.weight @f3 : tensor<3x3x3x1x8xf32>
+  %fd = nn.weight @fd : tensor<3x3x4x2xf32>
+  %m = nn.weight @m : tensor<4x8xf32>
+  %b = nn.weight @b : tensor<8xf32>
+  %0 = nn.conv1d %t, %f1 bias %b : tensor<8xf32> activation<elu, 5.000000e-01> strides = [1] pads = [2, 0] dilations = [1] groups = 1 : tensor<?x8x4xf32>, tensor<3x4x8xf32> -> tensor<?x8x8xf32>
+  %1 = nn.conv3d %v, %f3 strides = [1, 1, 1] pads = [1, 1, 1, 1, 1, 1] dilations = [1, 1, 1] groups = 2 : tensor<?x4x4x4x2xf32>, tensor<3x3x3x1x8xf32> -> tensor<?x4x4x4x8xf32>
+  %2 = nn.depthwise_conv2d %x, %fd bias %b : tensor<8xf32> activation<relu6> strides = [1, 1] pads = [2, 2, 2, 2] dilations = [2, 2] : tensor<?x8x8x4xf32>, tensor<3x3x4x2xf32> -> tensor<?x8x8x8xf32>
+  %3 = nn.matmul %t, %m bias %b : tensor<8xf32> activation<gelu> : tensor<?x8x4xf32>, tensor<4x8xf32> -> tensor<?x8x8xf32>
+  %4 = nn.batch_matmul transpose_rhs %t, %t : (tensor<?x8x4xf32>, tensor<?x8x4xf32>) -> tensor<?x8x8xf32>
+  %5 = nn.batch_matmul transpose_lhs %t, %t : (tensor<?x8x4xf32>, tensor<?x8x4xf32>) -> tensor<?x4x4xf32>
+  %6 = nn.batch_matmul %t, %m : (tensor<?x8x4xf32>, tensor<4x8xf32>) -> tensor<?x8x8xf32>
+  func.return %0, %1, %2, %3, %4, %5, %6 : tensor<?x8x8xf32>, tensor<?x4x4x4x8xf32>, tensor<?x8x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x4x4xf32>, tensor<?x8x8xf32>
+}
+func.func @reduction(%x: tensor<?x8x8x4xf32>, %b: tensor<?x4xi1>, %i: tensor<?x4xi32>) -> (tensor<?x4x4x4xf32>, tensor<?x4x4x4xf32>, tensor<?x4xf32>, tensor<?x1x1x4xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x4xf32>, tensor<?xi1>, tensor<?xi1>, tensor<?x8x8xi64>, tensor<?x8x4xi32>, tensor<?x8x8x4xf32>, tensor<?x8x8x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
+  %c = nn.weight @c : tensor<4xf32>
+  %0 = nn.max_pool %x window = [3, 3] strides = [2, 2] pads = [0, 0, 1, 1] : (tensor<?x8x8x4xf32>) -> tensor<?x4x4x4xf32>
+  %1 = nn.avg_pool %x window = [3, 2] strides = [2, 2] pads = [1, 0, 0, 0] : (tensor<?x8x8x4xf32>) -> tensor<?x4x4x4xf32>
+  %2 = nn.sum %x axes = [1, 2] keep_dims = false : (tensor<?x8x8x4xf32>) -> tensor<?x4xf32>
+  %3 = nn.mean %x axes = [1, 2] keep_dims = true : (tensor<?x8x8x4xf32>) -> tensor<?x1x1x4xf32>
+  %4 = nn.max %x axes = [3] keep_dims = false : (tensor<?x8x8x4xf32>) -> tensor<?x8x8xf32>
+  %5 = nn.min %x axes = [3] keep_dims = false : (tensor<?x8x8x4xf32>) -> tensor<?x8x8xf32>
+  %6 = nn.prod %x axes = [1] keep_dims = false : (tensor<?x8x8x4xf32>) -> tensor<?x8x4xf32>
+  %7 = nn.all %b axes = [1] keep_dims = false : (tensor<?x4xi1>) -> tensor<?xi1>
+  %8 = nn.any %b axes = [1] keep_dims = false : (tensor<?x4xi1>) -> tensor<?xi1>
+  %9 = nn.arg_max %x axis = 3 : (tensor<?x8x8x4xf32>) -> tensor<?x8x8xi64>
+  %10 = nn.arg_min %x axis = 1 : (tensor<?x8x8x4xf32>) -> tensor<?x8x4xi32>
+  %11 = nn.softmax %x axis = 3 : tensor<?x8x8x4xf32>
+  %12 = nn.log_softmax %x axis = 1 : tensor<?x8x8x4xf32>
+  %13 = nn.layer_norm %12, %c, %c epsilon = 1.000000e-03 : (tensor<?x8x8x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<?x8x8x4xf32>
+  %14 = nn.sum %i axes = [1] keep_dims = false : (tensor<?x4xi32>) -> tensor<?xi32>
+  %15 = nn.prod %i axes = [1] keep_dims = false : (tensor<?x4xi32>) -> tensor<?xi32>
+  %16 = nn.max %i axes = [1] keep_dims = false : (tensor<?x4xi32>) -> tensor<?xi32>
+  %17 = nn.min %i axes = [1] keep_dims = false : (tensor<?x4xi32>) -> tensor<?xi32>
+  func.return %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %13, %14, %15, %16, %17 : tensor<?x4x4x4xf32>, tensor<?x4x4x4xf32>, tensor<?x4xf32>, tensor<?x1x1x4xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x4xf32>, tensor<?xi1>, tensor<?xi1>, tensor<?x8x8xi64>, tensor<?x8x4xi32>, tensor<?x8x8x4xf32>, tensor<?x8x8x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>
+}
+func.func @movement(%x: tensor<?x8x4xf32>, %i: tensor<?x3xi32>, %j: tensor<?x3xi64>) -> (tensor<?x4x8xf32>, tensor<?x4x4xf32>, tensor<?x11x4xf32>, tensor<?x11x4xf32>, tensor<?x12x4xf32>, tensor<?x16x4xf32>, tensor<?x8x4xf32>, tensor<?x3x4xf32>, tensor<?x3xi64>, tensor<?x4xf32>, tensor<?x8x4xf32>) {
+  %table = nn.weight @table : tensor<10x4xf32>
+  %one = nn.weight @one : tensor<1xf32>
+  %0 = nn.transpose %x permutation = [0, 2, 1] : (tensor<?x8x4xf32>) -> tensor<?x4x8xf32>
+  %1 = nn.slice %x begin = <0, 7, 0> strides = [1, -2, 1] : (tensor<?x8x4xf32>) -> tensor<?x4x4xf32>
+  %2 = nn.pad %x before = [0, 1, 0] after = [0, 2, 0] value = 2.000000e+00 : f32 : (tensor<?x8x4xf32>) -> tensor<?x11x4xf32>
+  %3 = nn.mirror_pad %x before = [0, 1, 0] after = [0, 2, 0] mode = "REFLECT" : (tensor<?x8x4xf32>) -> tensor<?x11x4xf32>
+  %4 = nn.concat %1, %x axis = 1 : (tensor<?x4x4xf32>, tensor<?x8x4xf32>) -> tensor<?x12x4xf32>
+  %5 = nn.tile %x multiples = <1, 2, 1> : (tensor<?x8x4xf32>) -> tensor<?x16x4xf32>
+  %6 = nn.reverse %x axes = [1] : (tensor<?x8x4xf32>) -> tensor<?x8x4xf32>
+  %7 = nn.gather %table, %i axis = 0 batch_dims = 0 : (tensor<10x4xf32>, tensor<?x3xi32>) -> tensor<?x3x4xf32>
+  %8 = nn.neg %j : tensor<?x3xi64>
+  %9 = nn.mul %8, %8 : tensor<?x3xi64>
+  %10 = nn.sub %9, %j : tensor<?x3xi64>
+  %11 = nn.neg %10 : tensor<?x3xi64>
+  %12 = nn.broadcast_to %one : (tensor<1xf32>) -> tensor<?x4xf32>
+  func.return %0, %1, %2, %3, %4, %5, %6, %7, %11, %12, %x : tensor<?x4x8xf32>, tensor<?x4x4xf32>, tensor<?x11x4xf32>, tensor<?x11x4xf32>, tensor<?x12x4xf32>, tensor<?x16x4xf32>, tensor<?x8x4xf32>, tensor<?x3x4xf32>, tensor<?x3xi64>, tensor<?x4xf32>, tensor<?x8x4xf32>
+}

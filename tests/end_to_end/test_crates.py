@@ -1,0 +1,237 @@
+"""From Keras models to crates: `cargo test` of each crate compares it with TensorFlow.
+
+A crate's own test runs it on the features that TensorFlow computed at compile time, for the batch
+sizes of the recording and below, within 1e-5 of the largest magnitude of each output.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from applications import FAMILIES, SIZES
+
+import tfrc
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # in Keras
+]
+
+ROOT = Path(__file__).parents[2]
+
+
+def cargo(crate: Path, *arguments: str) -> str:
+    """Run cargo in a crate; all crates share the build of their dependencies."""
+    environment = {"CARGO_TARGET_DIR": str(ROOT / "target"), **os.environ}
+    done = subprocess.run(
+        ["cargo", *arguments], cwd=crate, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def check(model: Any, crate: Path, **options: Any) -> None:
+    """Compile `model` and let its crate compare itself with TensorFlow."""
+    tfrc.compile(model, crate, runtime="path", **options)
+    assert "1 passed" in cargo(crate, "test", "--quiet", "--release", "--test", "predictions")
+
+
+def mlp(k: Any) -> Any:
+    """Dense layers with an activation of each kind."""
+    layers = k.layers
+    x = inputs = k.Input((20,), name="features")
+    for activation in ("relu", "tanh", "sigmoid", "elu", "selu", "softplus", "gelu", "silu"):
+        x = layers.Dense(17, activation=activation)(x)
+    return k.Model(inputs, layers.Dense(5, activation="softmax")(x))
+
+
+def convolutions(k: Any) -> Any:
+    """Strided, dilated, grouped, depthwise and separable convolutions with batch norms."""
+    layers = k.layers
+    x = inputs = k.Input((21, 18, 3), name="image")
+    x = layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.ReLU(max_value=6.0)(x)
+    x = layers.ZeroPadding2D(((0, 1), (1, 2)))(x)
+    x = layers.DepthwiseConv2D(3, depth_multiplier=2)(x)
+    x = layers.Conv2D(24, 3, padding="same", dilation_rate=2, activation="relu")(x)
+    y = layers.Conv2D(24, 3, padding="same", groups=4)(x)
+    y = layers.LeakyReLU()(layers.BatchNormalization()(y))
+    x = layers.Add()([x, y])
+    x = layers.SeparableConv2D(20, 3, padding="same", activation="hard_sigmoid")(x)
+    x = layers.Concatenate()([layers.MaxPooling2D(2)(x), layers.AveragePooling2D(2)(x)])
+    return k.Model(inputs, layers.Dense(7)(layers.GlobalAveragePooling2D()(x)))
+
+
+def squeeze_and_excite(k: Any) -> Any:
+    """What MobileNetV3 and EfficientNet are made of."""
+    layers = k.layers
+    x = inputs = k.Input((16, 16, 8), name="image")
+    x = layers.Conv2D(16, 1, use_bias=False)(x)
+    x = layers.Activation("silu")(layers.BatchNormalization()(x))
+    s = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    s = layers.Conv2D(4, 1, activation="relu")(s)
+    s = layers.Conv2D(16, 1, activation="hard_sigmoid")(s)
+    x = layers.Multiply()([x, s])
+    x = layers.Conv2D(8, 1, use_bias=False)(x)
+    x = layers.Add()([inputs, layers.BatchNormalization()(x)])
+    return k.Model(inputs, x)
+
+
+def classifier_of_sequences(k: Any) -> Any:
+    """Tokens and numbers in, one probability out: embeddings and gated 1-D convolutions."""
+    layers = k.layers
+    tokens = k.Input((50,), dtype="int64", name="tokens")
+    numbers = k.Input((9,), name="numbers")
+    x = layers.Embedding(31, 12)(tokens)
+    x = layers.Conv1D(16, 5, padding="same", activation="relu")(x)
+    x = layers.MaxPooling1D(2)(x)
+    gate = layers.Conv1D(16, 3, padding="same", activation="sigmoid")(x)
+    x = layers.Multiply()([layers.Conv1D(16, 3, padding="same", dilation_rate=2)(x), gate])
+    x = layers.Concatenate()([layers.GlobalMaxPooling1D()(x), layers.Dense(8)(numbers)])
+    x = layers.BatchNormalization()(x)
+    return k.Model([tokens, numbers], layers.Dense(1, activation="sigmoid")(x))
+
+
+def transformer_block(k: Any) -> Any:
+    """Layer norms, a dense layer over the last axis, softmax over attention scores."""
+    layers = k.layers
+    x = inputs = k.Input((10, 16), name="sequence")
+    x = layers.LayerNormalization()(x)
+    q, v = layers.Dense(16)(x), layers.Dense(16)(x)
+    a = layers.Softmax()(layers.Dot(axes=(2, 2))([q, x]))
+    x = layers.Add()([x, layers.Dot(axes=(2, 1))([a, v])])
+    x = layers.Dense(32, activation="gelu")(layers.LayerNormalization()(x))
+    return k.Model(inputs, [layers.Dense(4)(x), layers.GlobalAveragePooling1D()(x)])
+
+
+MODELS: tuple[Callable[[Any], Any], ...] = (
+    mlp,
+    convolutions,
+    squeeze_and_excite,
+    classifier_of_sequences,
+    transformer_block,
+)
+
+
+def random_model(make: Callable[[Any], Any]) -> Any:
+    """The model of Keras 3 with a random value in every variable."""
+    import keras
+    from random_weights import randomize
+
+    keras.utils.set_random_seed(0)
+    model = make(keras)
+    randomize(model)
+    return model
+
+
+@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("level", [0, 2])
+def test_a_crate_agrees_with_tensorflow(
+    make: Callable[[Any], Any], level: int, tmp_path: Path
+) -> None:
+    crate = tmp_path / f"{make.__name__}_o{level}"
+    check(random_model(make), crate, level=level)
+
+
+@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
+def test_every_pass_keeps_the_numbers(make: Callable[[Any], Any]) -> None:
+    tfrc.compile(random_model(make), emit="rt-ir", verify_each=True)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"inplace": False, "memdrop": False},
+        {"weights": "file"},
+    ],
+    ids=["no_reuse", "weight_file"],
+)
+def test_a_crate_agrees_with_other_flags(flags: dict[str, Any], tmp_path: Path) -> None:
+    check(random_model(squeeze_and_excite), tmp_path / "flags", **flags)
+
+
+@pytest.mark.slow
+def test_a_crate_is_clean_and_self_contained(tmp_path: Path) -> None:
+    crate = tmp_path / "clean"
+    tfrc.compile(random_model(squeeze_and_excite), crate)
+    moved = tmp_path / "elsewhere"
+    crate.rename(moved)
+    cargo(moved, "fmt", "--check")
+    cargo(moved, "clippy", "--all-targets", "--", "-D", "warnings")
+    cargo(moved, "test", "--release")
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
+    model = random_model(convolutions)
+    crates = [tmp_path / "first" / "crate", tmp_path / "second" / "crate"]
+    for crate in crates:
+        crate.parent.mkdir()
+        tfrc.compile(model, crate, runtime="path")
+    first, second = (
+        {path.relative_to(crate): path.read_bytes() for path in crate.rglob("*") if path.is_file()}
+        for crate in crates
+    )
+    assert first == second
+
+
+def save_graph(model: Any, path: Path) -> Path:
+    from freeze import freeze
+
+    freeze(model, path.with_suffix(".pb"))
+    return path.with_suffix(".pb")
+
+
+def save_keras(model: Any, path: Path) -> Path:
+    model.save(path.with_suffix(".keras"))
+    return path.with_suffix(".keras")
+
+
+def save_folder(model: Any, path: Path) -> Path:
+    model.export(str(path), verbose=False)
+    return path
+
+
+@pytest.mark.parametrize("save", [save_graph, save_keras, save_folder], ids=lambda f: f.__name__)
+def test_every_format_gives_the_same_kernels(
+    save: Callable[[Any, Path], Path], tmp_path: Path
+) -> None:
+    model = random_model(convolutions)
+
+    def kernels(source: Any) -> list[str]:
+        signatures = ["serving_default"]
+        text = tfrc.compile(source, emit="rt-ir", signatures=signatures, verify_each=True).text
+        assert text is not None
+        return [line.split("(")[0].split()[1] for line in text.splitlines() if "rt.call" in line]
+
+    assert kernels(save(model, tmp_path / "model")) == kernels(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", FAMILIES)
+def test_a_network_of_each_family_agrees(network: str, tmp_path: Path) -> None:
+    from applications import build
+
+    build(network, tmp_path / "model.pb")
+    assert network in SIZES
+    check(tmp_path / "model.pb", tmp_path / network.lower())
+
+
+@pytest.mark.slow
+def test_mobilenet_of_full_size_agrees(tmp_path: Path) -> None:
+    import keras
+    from freeze import freeze
+    from random_weights import randomize
+
+    applications: Any = keras.applications  # Keras has no types for its constructors
+    model = applications.MobileNetV3Large(weights=None)
+    assert model.input_shape == (None, None, None, 3)
+    randomize(model)
+    freeze(model, tmp_path / "model.pb")
+    check(tmp_path / "model.pb", tmp_path / "mobilenet", input_shapes={"x": (1, 224, 224, 3)})

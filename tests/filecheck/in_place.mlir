@@ -1,0 +1,122 @@
+// RUN: tfrc opt %s -p in-place | filecheck %s
+
+// CHECK-LABEL: func.func @chain
+// CHECK:         [[A:%.*]] = memref.alloc
+// CHECK-NOT:     memref.alloc
+// CHECK:         rt.call @copy(input = %x) -> [[A]]
+// CHECK:         rt.call @softmax(input = [[A]]) -> [[A]]
+// CHECK:         rt.call @transpose(input = [[A]]) -> %out
+// CHECK-NEXT:    memref.dealloc [[A]]
+// CHECK-NEXT:    func.return
+func.func @chain(%x: memref<4x8xf32>, %out: memref<8x4xf32>) {
+  %0 = memref.alloc() : memref<4x8xf32>
+  rt.call @copy(input = %x) -> %0 : (memref<4x8xf32>) -> memref<4x8xf32>
+  %1 = memref.alloc() : memref<4x8xf32>
+  rt.call @softmax(input = %0) -> %1 {axis = 1 : i64} : (memref<4x8xf32>) -> memref<4x8xf32>
+  rt.call @transpose(input = %1) -> %out {permutation = array<i64: 1, 0>} : (memref<4x8xf32>) -> memref<8x4xf32>
+  memref.dealloc %0 : memref<4x8xf32>
+  memref.dealloc %1 : memref<4x8xf32>
+  func.return
+}
+
+// What is computed on the way to an output lies there.
+// CHECK-LABEL: func.func @output
+// CHECK-NEXT:    rt.call @transpose(input = %x) -> %out
+// CHECK-NEXT:    rt.call @softmax(input = %out) -> %out
+// CHECK-NEXT:    func.return
+func.func @output(%x: memref<8x4xf32>, %out: memref<4x8xf32>) {
+  %0 = memref.alloc() : memref<4x8xf32>
+  rt.call @transpose(input = %x) -> %0 {permutation = array<i64: 1, 0>} : (memref<8x4xf32>) -> memref<4x8xf32>
+  rt.call @softmax(input = %0) -> %out {axis = 1 : i64} : (memref<4x8xf32>) -> memref<4x8xf32>
+  memref.dealloc %0 : memref<4x8xf32>
+  func.return
+}
+
+// Not over an input of the caller, nor over a buffer that is read later through a view.
+// CHECK-LABEL: func.func @read_later
+// CHECK:         rt.call @softmax(input = %x) -> [[A:%.*]] {
+// CHECK:         rt.call @softmax(input = [[A]]) -> [[B:%.*]] {
+// CHECK:         rt.call @concat(inputs = {{%.*}}, inputs = {{%.*}}) -> %out
+func.func @read_later(%x: memref<4x8xf32>, %out: memref<4x16xf32>) {
+  %0 = memref.alloc() : memref<4x8xf32>
+  rt.call @softmax(input = %x) -> %0 {axis = 1 : i64} : (memref<4x8xf32>) -> memref<4x8xf32>
+  %v = rt.view %0 offset <0> : memref<4x8xf32> to memref<4x8xf32>
+  %1 = memref.alloc() : memref<4x8xf32>
+  rt.call @softmax(input = %0) -> %1 {axis = 1 : i64} : (memref<4x8xf32>) -> memref<4x8xf32>
+  rt.call @concat(inputs = %v, inputs = %1) -> %out {axis = 1 : i64} : (memref<4x8xf32>, memref<4x8xf32>) -> memref<4x16xf32>
+  memref.dealloc %0 : memref<4x8xf32>
+  memref.dealloc %1 : memref<4x8xf32>
+  func.return
+}
+
+// Not over a buffer that is another operand of the same call.
+// CHECK-LABEL: func.func @twice
+// CHECK:         rt.call @map(inputs = [[A:%.*]], inputs = [[V:%.*]]) -> [[B:%.*]] :
+// CHECK-NOT:     rt.call @map(inputs = [[B]]
+func.func @twice(%x: memref<4x4xf32>, %out: memref<4x4xf32>) {
+  %0 = memref.alloc() : memref<4x4xf32>
+  rt.call @transpose(input = %x) -> %0 {permutation = array<i64: 1, 0>} : (memref<4x4xf32>) -> memref<4x4xf32>
+  %v = rt.view %0 offset <0> : memref<4x4xf32> to memref<4xf32>
+  %1 = memref.alloc() : memref<4x4xf32>
+  rt.call @map(inputs = %0, inputs = %v) -> %1 : (memref<4x4xf32>, memref<4xf32>) -> memref<4x4xf32> {
+  ^bb0(%a: f32, %b: f32):
+    %2 = nn.mul %a, %b : f32
+    nn.yield %2 : f32
+  }
+  rt.call @transpose(input = %1) -> %out {permutation = array<i64: 1, 0>} : (memref<4x4xf32>) -> memref<4x4xf32>
+  memref.dealloc %0 : memref<4x4xf32>
+  memref.dealloc %1 : memref<4x4xf32>
+  func.return
+}
+
+// The inputs of a contiguous concatenation are computed in it; one that lies elsewhere is copied.
+// CHECK-LABEL: func.func @concat
+// CHECK:         [[C:%.*]] = memref.alloc(%N2)
+// CHECK-NEXT:    [[A:%.*]] = rt.view [[C]] offset <0> : {{.*}} to memref<?x8xf32>
+// CHECK-NEXT:    rt.call @softmax(input = %x) -> [[A]]
+// CHECK-NEXT:    [[B:%.*]] = rt.view [[C]] offset <8*N> : {{.*}} to memref<?x8xf32>
+// CHECK-NEXT:    rt.call @copy(input = %x) -> [[B]]
+// CHECK-NEXT:    rt.call @sum(input = [[C]]) -> %out
+// CHECK-NEXT:    memref.dealloc [[C]]
+func.func @concat(%x: memref<?x8xf32>, %out: memref<8xf32>) {
+  %N = rt.size <N> : index
+  %N2 = rt.size <2*N> : index
+  %0 = memref.alloc(%N) : memref<?x8xf32>
+  rt.call @softmax(input = %x) -> %0 {axis = 1 : i64} : (memref<?x8xf32>) -> memref<?x8xf32>
+  %1 = memref.alloc(%N2) : memref<?x8xf32, #nn.dims<2*N, 8>>
+  rt.call @concat(inputs = %0, inputs = %x) -> %1 {axis = 0 : i64} : (memref<?x8xf32>, memref<?x8xf32>) -> memref<?x8xf32, #nn.dims<2*N, 8>>
+  rt.call @sum(input = %1) -> %out {axes = array<i64: 0>, keep_dims = false} : (memref<?x8xf32, #nn.dims<2*N, 8>>) -> memref<8xf32>
+  memref.dealloc %0 : memref<?x8xf32>
+  memref.dealloc %1 : memref<?x8xf32, #nn.dims<2*N, 8>>
+  func.return
+}
+
+// Halves of the leading dimension are views; columns are copied, and so is a small part that would
+// keep all the rest alive.
+// CHECK-LABEL: func.func @slices
+// CHECK:         [[L:%.*]] = rt.view [[A:%.*]] offset <16>
+// CHECK:         rt.call @slice(input = [[A]]) -> [[R:%.*]] {begin = #nn.dims<0, 4>
+// CHECK:         rt.view %x offset <24>
+// CHECK:         rt.call @slice(input = [[R]])
+func.func @slices(%x: memref<4x8xf32>, %out0: memref<8x2xf32>, %out1: memref<2x4xf32>, %out2: memref<8x1xf32>, %out3: memref<4x1xf32>) {
+  %0 = memref.alloc() : memref<4x8xf32>
+  rt.call @softmax(input = %x) -> %0 {axis = 1 : i64} : (memref<4x8xf32>) -> memref<4x8xf32>
+  %1 = memref.alloc() : memref<2x8xf32>
+  rt.call @slice(input = %0) -> %1 {begin = #nn.dims<2, 0>, strides = array<i64: 1, 1>} : (memref<4x8xf32>) -> memref<2x8xf32>
+  %2 = memref.alloc() : memref<4x4xf32>
+  rt.call @slice(input = %0) -> %2 {begin = #nn.dims<0, 4>, strides = array<i64: 1, 1>} : (memref<4x8xf32>) -> memref<4x4xf32>
+  %3 = memref.alloc() : memref<1x8xf32>
+  rt.call @slice(input = %x) -> %3 {begin = #nn.dims<3, 0>, strides = array<i64: 1, 1>} : (memref<4x8xf32>) -> memref<1x8xf32>
+  rt.call @transpose(input = %1) -> %out0 {permutation = array<i64: 1, 0>} : (memref<2x8xf32>) -> memref<8x2xf32>
+  %4 = memref.alloc() : memref<1x4xf32>
+  rt.call @slice(input = %2) -> %4 {begin = #nn.dims<1, 0>, strides = array<i64: 1, 1>} : (memref<4x4xf32>) -> memref<1x4xf32>
+  rt.call @concat(inputs = %4, inputs = %4) -> %out1 {axis = 0 : i64} : (memref<1x4xf32>, memref<1x4xf32>) -> memref<2x4xf32>
+  rt.call @transpose(input = %3) -> %out2 {permutation = array<i64: 1, 0>} : (memref<1x8xf32>) -> memref<8x1xf32>
+  rt.call @transpose(input = %4) -> %out3 {permutation = array<i64: 1, 0>} : (memref<1x4xf32>) -> memref<4x1xf32>
+  memref.dealloc %0 : memref<4x8xf32>
+  memref.dealloc %1 : memref<2x8xf32>
+  memref.dealloc %2 : memref<4x4xf32>
+  memref.dealloc %3 : memref<1x8xf32>
+  memref.dealloc %4 : memref<1x4xf32>
+  func.return
+}

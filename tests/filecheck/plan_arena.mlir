@@ -1,0 +1,26 @@
+// RUN: tfrc opt %s -p plan-arena | filecheck %s
+
+// Two buffers whose lives do not meet share bytes; for every batch, the scratch lies behind those
+// that grow and are alive with it.
+// CHECK-LABEL: func.func @f
+// CHECK-SAME: rt.arena = #nn.dims<256*N+64>
+// CHECK: %a = memref.alloc(%N) {rt.offset = #nn.dims<[[A:.*]]>} : memref<?x20xf32>
+// CHECK: %b = memref.alloc(%N) {rt.offset = #nn.dims<{{.*}}>} : memref<?x20xf32>
+// CHECK: %c = memref.alloc(%N) {rt.offset = #nn.dims<[[A]]>} : memref<?x20xf32>
+// CHECK: %s = memref.alloc() {rt.offset = #nn.dims<256*N>} : memref<3xf32>
+func.func @f(%x: memref<?x20xf32>, %out: memref<?x20xf32>) {
+  %N = rt.size <N> : index
+  %a = memref.alloc(%N) : memref<?x20xf32>
+  rt.call @copy(input = %x) -> %a : (memref<?x20xf32>) -> memref<?x20xf32>
+  %b = memref.alloc(%N) : memref<?x20xf32>
+  rt.call @copy(input = %a) -> %b : (memref<?x20xf32>) -> memref<?x20xf32>
+  memref.dealloc %a : memref<?x20xf32>
+  %c = memref.alloc(%N) : memref<?x20xf32>
+  %s = memref.alloc() : memref<3xf32>
+  rt.call @copy(input = %b) -> %c scratch(%s) : (memref<?x20xf32>) -> (memref<?x20xf32>, memref<3xf32>)
+  memref.dealloc %s : memref<3xf32>
+  memref.dealloc %b : memref<?x20xf32>
+  rt.call @copy(input = %c) -> %out : (memref<?x20xf32>) -> memref<?x20xf32>
+  memref.dealloc %c : memref<?x20xf32>
+  func.return
+}

@@ -1,0 +1,59 @@
+// RUN: tfrc opt %s -p select-kernels | filecheck %s
+
+// A packed weight, a result that is computed into the output, a view.
+// CHECK-LABEL: func.func @dense(%x: memref<?x4xf32> {tf.name = "x"}, %out: memref<?x2xf32> {tf.name = "y"})
+// CHECK-NEXT: %N = rt.size <N> : index
+// CHECK-NEXT: %w = rt.weight @w packing "panels" : memref<4x2xf32>
+// CHECK-NEXT: %0 = memref.alloc(%N) : memref<?x2xf32>
+// CHECK-NEXT: rt.call @matmul(lhs = %x, rhs = %w) -> %0 : (memref<?x4xf32>, memref<4x2xf32>) -> memref<?x2xf32>
+// CHECK-NEXT: rt.call @softmax(input = %0) -> %out {axis = 1 : i64}
+// CHECK-NEXT: memref.dealloc %0 : memref<?x2xf32>
+// CHECK-NEXT: func.return
+func.func @dense(%x: tensor<?x4xf32> {tf.name = "x"}) -> (tensor<?x2xf32> {tf.name = "y"}) {
+  %w = nn.weight @w : tensor<4x2xf32>
+  %0 = nn.matmul %x, %w : tensor<?x4xf32>, tensor<4x2xf32> -> tensor<?x2xf32>
+  %1 = nn.softmax %0 axis = 1 : tensor<?x2xf32>
+  func.return %1 : tensor<?x2xf32>
+}
+
+// An input that is returned is copied; a returned reshape is computed through a view of the output.
+// CHECK-LABEL: func.func @outputs
+// CHECK: [[VIEW:%.*]] = rt.view %out1 offset <0> : memref<?x2x2xf32> to memref<?x4xf32>
+// CHECK: rt.call @softmax(input = %x) -> [[VIEW]]
+// CHECK: rt.call @copy(input = %x) -> %out0
+func.func @outputs(%x: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x2x2xf32>) {
+  %0 = nn.softmax %x axis = 1 : tensor<?x4xf32>
+  %1 = nn.reshape %0 : (tensor<?x4xf32>) -> tensor<?x2x2xf32>
+  func.return %x, %1 : tensor<?x4xf32>, tensor<?x2x2xf32>
+}
+
+// Two operands known at run time: the kernel packs one into scratch, and has no epilogue.
+// CHECK-LABEL: func.func @runtime
+// CHECK: rt.call @batch_matmul(lhs = %x, rhs = %y) -> {{%.*}} scratch({{%.*}}) {transpose_rhs}
+// CHECK: rt.call @map
+// CHECK: nn.tanh
+func.func @runtime(%x: tensor<8x4xf32>, %y: tensor<2x4xf32>) -> tensor<8x2xf32> {
+  %0 = nn.matmul transpose_rhs %x, %y activation<tanh> : tensor<8x4xf32>, tensor<2x4xf32> -> tensor<8x2xf32>
+  func.return %0 : tensor<8x2xf32>
+}
+
+// A product that has nothing behind it is not followed by a map; padding and a weight that is read
+// transposed need scratch, or another weight.
+// CHECK-LABEL: func.func @scratch
+// CHECK:         [[P:%.*]] = memref.alloc(%{{.*}}) : memref<?xf32, #nn.dims<300*N>>
+// CHECK-NEXT:    rt.call @conv2d(input = %x, filter = %f) -> {{%.*}} scratch([[P]])
+// CHECK:         rt.weight @w.transposed packing "panels" : memref<3x2xf32>
+// CHECK:         rt.call @matmul(
+// CHECK:         rt.call @batch_matmul(lhs = %z, rhs = %y) -> [[Z:%.*]] scratch({{.*}}) {transpose_lhs}
+// CHECK:         rt.call @batch_matmul(lhs = %y, rhs = [[Z]]) -> %out1
+// CHECK-NOT:     rt.call
+func.func @scratch(%x: tensor<?x8x8x3xf32>, %y: tensor<2x4xf32>) -> (tensor<?x8x8x2xf32>, tensor<2x4xf32>) {
+  %f = nn.weight @f : tensor<3x3x3x3xf32>
+  %0 = nn.conv2d %x, %f strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 : tensor<?x8x8x3xf32>, tensor<3x3x3x3xf32> -> tensor<?x8x8x3xf32>
+  %w = nn.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+  %1 = nn.matmul transpose_rhs %0, %w : tensor<?x8x8x3xf32>, tensor<2x3xf32> -> tensor<?x8x8x2xf32>
+  %z = nn.softmax %y axis = 1 : tensor<2x4xf32>
+  %2 = nn.matmul transpose_lhs %z, %y : tensor<2x4xf32>, tensor<2x4xf32> -> tensor<4x4xf32>
+  %3 = nn.matmul %y, %2 : tensor<2x4xf32>, tensor<4x4xf32> -> tensor<2x4xf32>
+  func.return %1, %3 : tensor<?x8x8x2xf32>, tensor<2x4xf32>
+}

@@ -1,0 +1,307 @@
+//! The interface for [`ndarray`]: views of arrays in and out.
+
+use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
+
+use crate::{Error, LinearOutputs, MovementOutputs, ReductionOutputs, Session};
+
+impl Session {
+    /// [`Session::linear`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::linear`], and if an array has another shape.
+    pub fn linear_from_arrays(
+        &mut self,
+        x: ArrayView<'_, f32, Ix4>,
+        t: ArrayView<'_, f32, Ix3>,
+        v: ArrayView<'_, f32, Ix5>,
+    ) -> Result<LinearOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(8), Some(8), Some(4)], "[n, 8, 8, 4]")?;
+        check_shape("t", t.shape(), &[None, Some(8), Some(4)], "[n, 8, 4]")?;
+        check_shape("v", v.shape(), &[None, Some(4), Some(4), Some(4), Some(2)], "[n, 4, 4, 4, 2]")?;
+        let x = x.as_standard_layout();
+        let t = t.as_standard_layout();
+        let v = v.as_standard_layout();
+        self.linear(
+            x.as_slice().unwrap_or_default(),
+            t.as_slice().unwrap_or_default(),
+            v.as_slice().unwrap_or_default(),
+        )
+    }
+
+    /// [`Session::reduction`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::reduction`], and if an array has another shape.
+    pub fn reduction_from_arrays(
+        &mut self,
+        x: ArrayView<'_, f32, Ix4>,
+        b_2: ArrayView<'_, u8, Ix2>,
+        i: ArrayView<'_, i32, Ix2>,
+    ) -> Result<ReductionOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(8), Some(8), Some(4)], "[n, 8, 8, 4]")?;
+        check_shape("b_2", b_2.shape(), &[None, Some(4)], "[n, 4]")?;
+        check_shape("i", i.shape(), &[None, Some(4)], "[n, 4]")?;
+        let x = x.as_standard_layout();
+        let b_2 = b_2.as_standard_layout();
+        let i = i.as_standard_layout();
+        self.reduction(
+            x.as_slice().unwrap_or_default(),
+            b_2.as_slice().unwrap_or_default(),
+            i.as_slice().unwrap_or_default(),
+        )
+    }
+
+    /// [`Session::movement`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::movement`], and if an array has another shape.
+    pub fn movement_from_arrays(
+        &mut self,
+        x: ArrayView<'_, f32, Ix3>,
+        i: ArrayView<'_, i32, Ix2>,
+        j: ArrayView<'_, i64, Ix2>,
+    ) -> Result<MovementOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(8), Some(4)], "[n, 8, 4]")?;
+        check_shape("i", i.shape(), &[None, Some(3)], "[n, 3]")?;
+        check_shape("j", j.shape(), &[None, Some(3)], "[n, 3]")?;
+        let x = x.as_standard_layout();
+        let i = i.as_standard_layout();
+        let j = j.as_standard_layout();
+        self.movement(
+            x.as_slice().unwrap_or_default(),
+            i.as_slice().unwrap_or_default(),
+            j.as_slice().unwrap_or_default(),
+        )
+    }
+}
+
+impl<'session> LinearOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix5> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out2` as an array.
+    #[must_use]
+    pub fn out2_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out3` as an array.
+    #[must_use]
+    pub fn out3_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out3_shape, self.out3).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out4` as an array.
+    #[must_use]
+    pub fn out4_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out4_shape, self.out4).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out5` as an array.
+    #[must_use]
+    pub fn out5_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out5_shape, self.out5).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out6` as an array.
+    #[must_use]
+    pub fn out6_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out6_shape, self.out6).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> ReductionOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out2` as an array.
+    #[must_use]
+    pub fn out2_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out3` as an array.
+    #[must_use]
+    pub fn out3_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out3_shape, self.out3).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out4` as an array.
+    #[must_use]
+    pub fn out4_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out4_shape, self.out4).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out5` as an array.
+    #[must_use]
+    pub fn out5_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out5_shape, self.out5).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out6` as an array.
+    #[must_use]
+    pub fn out6_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out6_shape, self.out6).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out7` as an array.
+    #[must_use]
+    pub fn out7_array(&self) -> ArrayView<'session, u8, Ix1> {
+        ArrayView::from_shape(self.out7_shape, self.out7).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out8` as an array.
+    #[must_use]
+    pub fn out8_array(&self) -> ArrayView<'session, u8, Ix1> {
+        ArrayView::from_shape(self.out8_shape, self.out8).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out9` as an array.
+    #[must_use]
+    pub fn out9_array(&self) -> ArrayView<'session, i64, Ix3> {
+        ArrayView::from_shape(self.out9_shape, self.out9).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out10` as an array.
+    #[must_use]
+    pub fn out10_array(&self) -> ArrayView<'session, i32, Ix3> {
+        ArrayView::from_shape(self.out10_shape, self.out10).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out11` as an array.
+    #[must_use]
+    pub fn out11_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out11_shape, self.out11).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out12` as an array.
+    #[must_use]
+    pub fn out12_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out12_shape, self.out12).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out13` as an array.
+    #[must_use]
+    pub fn out13_array(&self) -> ArrayView<'session, i32, Ix1> {
+        ArrayView::from_shape(self.out13_shape, self.out13).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out14` as an array.
+    #[must_use]
+    pub fn out14_array(&self) -> ArrayView<'session, i32, Ix1> {
+        ArrayView::from_shape(self.out14_shape, self.out14).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out15` as an array.
+    #[must_use]
+    pub fn out15_array(&self) -> ArrayView<'session, i32, Ix1> {
+        ArrayView::from_shape(self.out15_shape, self.out15).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out16` as an array.
+    #[must_use]
+    pub fn out16_array(&self) -> ArrayView<'session, i32, Ix1> {
+        ArrayView::from_shape(self.out16_shape, self.out16).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> MovementOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out2` as an array.
+    #[must_use]
+    pub fn out2_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out3` as an array.
+    #[must_use]
+    pub fn out3_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out3_shape, self.out3).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out4` as an array.
+    #[must_use]
+    pub fn out4_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out4_shape, self.out4).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out5` as an array.
+    #[must_use]
+    pub fn out5_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out5_shape, self.out5).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out6` as an array.
+    #[must_use]
+    pub fn out6_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out6_shape, self.out6).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out7` as an array.
+    #[must_use]
+    pub fn out7_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out7_shape, self.out7).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out8` as an array.
+    #[must_use]
+    pub fn out8_array(&self) -> ArrayView<'session, i64, Ix2> {
+        ArrayView::from_shape(self.out8_shape, self.out8).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out9` as an array.
+    #[must_use]
+    pub fn out9_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out9_shape, self.out9).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out10` as an array.
+    #[must_use]
+    pub fn out10_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out10_shape, self.out10).expect("a shape has as many elements as its slice")
+    }
+}
+
+/// `None` is a dimension of any length.
+fn check_shape(
+    name: &'static str,
+    got: &[usize],
+    known: &[Option<usize>],
+    expected: &'static str,
+) -> Result<(), Error> {
+    let fits = |(&got, known): (&usize, &Option<usize>)| known.is_none_or(|known| got == known);
+    if got.len() == known.len() && got.iter().zip(known).all(fits) {
+        Ok(())
+    } else {
+        Err(Error::WrongShape { name, expected, got: got.to_vec() })
+    }
+}

@@ -1,0 +1,683 @@
+//! A neural network, compiled from a TensorFlow graph.
+//!
+//! ```
+//! let model = kernels::Model::new();
+//! let mut session = model.session(1);
+//! let x = vec![0.5; 256]; // [n, 8, 8, 4]
+//! let t = vec![0.5; 32]; // [n, 8, 4]
+//! let v = vec![0.5; 128]; // [n, 4, 4, 4, 2]
+//! let outputs = session.linear(&x, &t, &v)?;
+//! println!("{:?} has the shape {:?}", outputs.out0, outputs.out0_shape);
+//! # Ok::<(), kernels::Error>(())
+//! ```
+//!
+//! A [`Model`] holds the weights and can be shared by threads. A [`Session`] has the memory for one computation at a
+//! time; running it allocates nothing. [`Error`] says what a caller got wrong. With the feature `ndarray`, which is on by
+//! default, arrays go in and out as well.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+#[cfg(feature = "ndarray")]
+mod arrays;
+mod model;
+mod weights;
+
+use std::sync::Arc;
+
+#[cfg(feature = "ndarray")]
+pub use ndarray;
+pub use tf_layers::Error;
+use tf_layers::{Arena, Threads, Weights};
+
+/// The weights. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Model {
+    weights: Arc<Weights>,
+}
+
+impl Model {
+    /// The model with the weights that are part of the program.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { weights: Arc::new(Weights::embedded(&weights::EMBEDDED)) }
+    }
+
+    /// A session with room for `max_batch` examples at once, which computes on the calling thread.
+    #[must_use]
+    pub fn session(&self, max_batch: usize) -> Session {
+        Session {
+            model: self.clone(),
+            threads: Threads::single(),
+            arena: Arena::new(
+                model::linear_arena(max_batch.max(1))
+                    .max(model::reduction_arena(max_batch.max(1)))
+                    .max(model::movement_arena(max_batch.max(1))),
+            ),
+            max_batch,
+        }
+    }
+
+    /// Runs `linear` in a session of its own: see [`Session::linear`].
+    ///
+    /// # Errors
+    /// As [`Session::linear`].
+    pub fn linear(&self, x: &[f32], t: &[f32], v: &[f32]) -> Result<OwnedLinearOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 256, 0)?).linear(x, t, v)?.into_owned())
+    }
+
+    /// Runs `reduction` in a session of its own: see [`Session::reduction`].
+    ///
+    /// # Errors
+    /// As [`Session::reduction`].
+    pub fn reduction(&self, x: &[f32], b_2: &[u8], i: &[i32]) -> Result<OwnedReductionOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 256, 0)?).reduction(x, b_2, i)?.into_owned())
+    }
+
+    /// Runs `movement` in a session of its own: see [`Session::movement`].
+    ///
+    /// # Errors
+    /// As [`Session::movement`].
+    pub fn movement(&self, x: &[f32], i: &[i32], j: &[i64]) -> Result<OwnedMovementOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 32, 0)?).movement(x, i, j)?.into_owned())
+    }
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The memory for one computation at a time.
+#[derive(Debug)]
+pub struct Session {
+    model: Model,
+    threads: Threads,
+    arena: Arena,
+    max_batch: usize,
+}
+
+impl Session {
+    /// The same session, computing on `threads` threads (at least one). The results have the same bits for any number.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: Threads::new(threads.max(1)), ..self }
+    }
+
+    /// The most examples that it can take at once.
+    #[must_use]
+    pub fn max_batch(&self) -> usize {
+        self.max_batch
+    }
+
+    /// Runs `linear` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 8, 8, 4]`, float32
+    /// - `t`: `[n, 8, 4]`, float32
+    /// - `v`: `[n, 4, 4, 4, 2]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn linear(&mut self, x: &[f32], t: &[f32], v: &[f32]) -> Result<LinearOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 256, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("t", t.len(), 32 * n)?;
+        check_length("v", v.len(), 128 * n)?;
+        let [out0, out1, out2, out3, out4, out5, out6] =
+            model::linear(&self.model.weights, &self.threads, &mut self.arena, n, x, t, v)?;
+        Ok(LinearOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 8, 8],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 4, 4, 4, 8],
+            out2: self.arena.part(out2),
+            out2_shape: [n, 8, 8, 8],
+            out3: self.arena.part(out3),
+            out3_shape: [n, 8, 8],
+            out4: self.arena.part(out4),
+            out4_shape: [n, 8, 8],
+            out5: self.arena.part(out5),
+            out5_shape: [n, 4, 4],
+            out6: self.arena.part(out6),
+            out6_shape: [n, 8, 8],
+        })
+    }
+
+    /// Runs `reduction` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 8, 8, 4]`, float32
+    /// - `b_2` (`b`): `[n, 4]`, bool: bytes that are 0 or 1
+    /// - `i`: `[n, 4]`, int32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn reduction(&mut self, x: &[f32], b_2: &[u8], i: &[i32]) -> Result<ReductionOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 256, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("b_2", b_2.len(), 4 * n)?;
+        check_length("i", i.len(), 4 * n)?;
+        let (
+            out0,
+            out1,
+            out2,
+            out3,
+            out4,
+            out5,
+            out6,
+            out7,
+            out8,
+            out9,
+            out10,
+            out11,
+            out12,
+            out13,
+            out14,
+            out15,
+            out16,
+        ) = model::reduction(&self.model.weights, &self.threads, &mut self.arena, n, x, b_2, i)?;
+        Ok(ReductionOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 4, 4, 4],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 4, 4, 4],
+            out2: self.arena.part(out2),
+            out2_shape: [n, 4],
+            out3: self.arena.part(out3),
+            out3_shape: [n, 1, 1, 4],
+            out4: self.arena.part(out4),
+            out4_shape: [n, 8, 8],
+            out5: self.arena.part(out5),
+            out5_shape: [n, 8, 8],
+            out6: self.arena.part(out6),
+            out6_shape: [n, 8, 4],
+            out7: self.arena.part(out7),
+            out7_shape: [n],
+            out8: self.arena.part(out8),
+            out8_shape: [n],
+            out9: self.arena.part(out9),
+            out9_shape: [n, 8, 8],
+            out10: self.arena.part(out10),
+            out10_shape: [n, 8, 4],
+            out11: self.arena.part(out11),
+            out11_shape: [n, 8, 8, 4],
+            out12: self.arena.part(out12),
+            out12_shape: [n, 8, 8, 4],
+            out13: self.arena.part(out13),
+            out13_shape: [n],
+            out14: self.arena.part(out14),
+            out14_shape: [n],
+            out15: self.arena.part(out15),
+            out15_shape: [n],
+            out16: self.arena.part(out16),
+            out16_shape: [n],
+        })
+    }
+
+    /// Runs `movement` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 8, 4]`, float32
+    /// - `i`: `[n, 3]`, int32
+    /// - `j`: `[n, 3]`, int64
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn movement(&mut self, x: &[f32], i: &[i32], j: &[i64]) -> Result<MovementOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 32, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("i", i.len(), 3 * n)?;
+        check_length("j", j.len(), 3 * n)?;
+        let (out0, out1, out2, out3, out4, out5, out6, out7, out8, out9, out10) =
+            model::movement(&self.model.weights, &self.threads, &mut self.arena, n, x, i, j)?;
+        Ok(MovementOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 4, 8],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 4, 4],
+            out2: self.arena.part(out2),
+            out2_shape: [n, 11, 4],
+            out3: self.arena.part(out3),
+            out3_shape: [n, 11, 4],
+            out4: self.arena.part(out4),
+            out4_shape: [n, 12, 4],
+            out5: self.arena.part(out5),
+            out5_shape: [n, 16, 4],
+            out6: self.arena.part(out6),
+            out6_shape: [n, 8, 4],
+            out7: self.arena.part(out7),
+            out7_shape: [n, 3, 4],
+            out8: self.arena.part(out8),
+            out8_shape: [n, 3],
+            out9: self.arena.part(out9),
+            out9_shape: [n, 4],
+            out10: self.arena.part(out10),
+            out10_shape: [n, 8, 4],
+        })
+    }
+}
+
+/// The outputs of [`Session::linear`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct LinearOutputs<'session> {
+    /// `out0`: `[n, 8, 8]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 3],
+    /// `out1`: `[n, 4, 4, 4, 8]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 5],
+    /// `out2`: `[n, 8, 8, 8]`, float32
+    pub out2: &'session [f32],
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 4],
+    /// `out3`: `[n, 8, 8]`, float32
+    pub out3: &'session [f32],
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 3],
+    /// `out4`: `[n, 8, 8]`, float32
+    pub out4: &'session [f32],
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 3],
+    /// `out5`: `[n, 4, 4]`, float32
+    pub out5: &'session [f32],
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 3],
+    /// `out6`: `[n, 8, 8]`, float32
+    pub out6: &'session [f32],
+    /// The shape of `out6`.
+    pub out6_shape: [usize; 3],
+}
+
+impl LinearOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedLinearOutputs {
+        OwnedLinearOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+            out2: self.out2.to_vec(),
+            out2_shape: self.out2_shape,
+            out3: self.out3.to_vec(),
+            out3_shape: self.out3_shape,
+            out4: self.out4.to_vec(),
+            out4_shape: self.out4_shape,
+            out5: self.out5.to_vec(),
+            out5_shape: self.out5_shape,
+            out6: self.out6.to_vec(),
+            out6_shape: self.out6_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::linear`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedLinearOutputs {
+    /// `out0`: `[n, 8, 8]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 3],
+    /// `out1`: `[n, 4, 4, 4, 8]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 5],
+    /// `out2`: `[n, 8, 8, 8]`, float32
+    pub out2: Vec<f32>,
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 4],
+    /// `out3`: `[n, 8, 8]`, float32
+    pub out3: Vec<f32>,
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 3],
+    /// `out4`: `[n, 8, 8]`, float32
+    pub out4: Vec<f32>,
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 3],
+    /// `out5`: `[n, 4, 4]`, float32
+    pub out5: Vec<f32>,
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 3],
+    /// `out6`: `[n, 8, 8]`, float32
+    pub out6: Vec<f32>,
+    /// The shape of `out6`.
+    pub out6_shape: [usize; 3],
+}
+
+/// The outputs of [`Session::reduction`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct ReductionOutputs<'session> {
+    /// `out0`: `[n, 4, 4, 4]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[n, 4, 4, 4]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 4],
+    /// `out2`: `[n, 4]`, float32
+    pub out2: &'session [f32],
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 2],
+    /// `out3`: `[n, 1, 1, 4]`, float32
+    pub out3: &'session [f32],
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 4],
+    /// `out4`: `[n, 8, 8]`, float32
+    pub out4: &'session [f32],
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 3],
+    /// `out5`: `[n, 8, 8]`, float32
+    pub out5: &'session [f32],
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 3],
+    /// `out6`: `[n, 8, 4]`, float32
+    pub out6: &'session [f32],
+    /// The shape of `out6`.
+    pub out6_shape: [usize; 3],
+    /// `out7`: `[n]`, bool: bytes that are 0 or 1
+    pub out7: &'session [u8],
+    /// The shape of `out7`.
+    pub out7_shape: [usize; 1],
+    /// `out8`: `[n]`, bool: bytes that are 0 or 1
+    pub out8: &'session [u8],
+    /// The shape of `out8`.
+    pub out8_shape: [usize; 1],
+    /// `out9`: `[n, 8, 8]`, int64
+    pub out9: &'session [i64],
+    /// The shape of `out9`.
+    pub out9_shape: [usize; 3],
+    /// `out10`: `[n, 8, 4]`, int32
+    pub out10: &'session [i32],
+    /// The shape of `out10`.
+    pub out10_shape: [usize; 3],
+    /// `out11`: `[n, 8, 8, 4]`, float32
+    pub out11: &'session [f32],
+    /// The shape of `out11`.
+    pub out11_shape: [usize; 4],
+    /// `out12`: `[n, 8, 8, 4]`, float32
+    pub out12: &'session [f32],
+    /// The shape of `out12`.
+    pub out12_shape: [usize; 4],
+    /// `out13`: `[n]`, int32
+    pub out13: &'session [i32],
+    /// The shape of `out13`.
+    pub out13_shape: [usize; 1],
+    /// `out14`: `[n]`, int32
+    pub out14: &'session [i32],
+    /// The shape of `out14`.
+    pub out14_shape: [usize; 1],
+    /// `out15`: `[n]`, int32
+    pub out15: &'session [i32],
+    /// The shape of `out15`.
+    pub out15_shape: [usize; 1],
+    /// `out16`: `[n]`, int32
+    pub out16: &'session [i32],
+    /// The shape of `out16`.
+    pub out16_shape: [usize; 1],
+}
+
+impl ReductionOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedReductionOutputs {
+        OwnedReductionOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+            out2: self.out2.to_vec(),
+            out2_shape: self.out2_shape,
+            out3: self.out3.to_vec(),
+            out3_shape: self.out3_shape,
+            out4: self.out4.to_vec(),
+            out4_shape: self.out4_shape,
+            out5: self.out5.to_vec(),
+            out5_shape: self.out5_shape,
+            out6: self.out6.to_vec(),
+            out6_shape: self.out6_shape,
+            out7: self.out7.to_vec(),
+            out7_shape: self.out7_shape,
+            out8: self.out8.to_vec(),
+            out8_shape: self.out8_shape,
+            out9: self.out9.to_vec(),
+            out9_shape: self.out9_shape,
+            out10: self.out10.to_vec(),
+            out10_shape: self.out10_shape,
+            out11: self.out11.to_vec(),
+            out11_shape: self.out11_shape,
+            out12: self.out12.to_vec(),
+            out12_shape: self.out12_shape,
+            out13: self.out13.to_vec(),
+            out13_shape: self.out13_shape,
+            out14: self.out14.to_vec(),
+            out14_shape: self.out14_shape,
+            out15: self.out15.to_vec(),
+            out15_shape: self.out15_shape,
+            out16: self.out16.to_vec(),
+            out16_shape: self.out16_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::reduction`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedReductionOutputs {
+    /// `out0`: `[n, 4, 4, 4]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[n, 4, 4, 4]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 4],
+    /// `out2`: `[n, 4]`, float32
+    pub out2: Vec<f32>,
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 2],
+    /// `out3`: `[n, 1, 1, 4]`, float32
+    pub out3: Vec<f32>,
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 4],
+    /// `out4`: `[n, 8, 8]`, float32
+    pub out4: Vec<f32>,
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 3],
+    /// `out5`: `[n, 8, 8]`, float32
+    pub out5: Vec<f32>,
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 3],
+    /// `out6`: `[n, 8, 4]`, float32
+    pub out6: Vec<f32>,
+    /// The shape of `out6`.
+    pub out6_shape: [usize; 3],
+    /// `out7`: `[n]`, bool: bytes that are 0 or 1
+    pub out7: Vec<u8>,
+    /// The shape of `out7`.
+    pub out7_shape: [usize; 1],
+    /// `out8`: `[n]`, bool: bytes that are 0 or 1
+    pub out8: Vec<u8>,
+    /// The shape of `out8`.
+    pub out8_shape: [usize; 1],
+    /// `out9`: `[n, 8, 8]`, int64
+    pub out9: Vec<i64>,
+    /// The shape of `out9`.
+    pub out9_shape: [usize; 3],
+    /// `out10`: `[n, 8, 4]`, int32
+    pub out10: Vec<i32>,
+    /// The shape of `out10`.
+    pub out10_shape: [usize; 3],
+    /// `out11`: `[n, 8, 8, 4]`, float32
+    pub out11: Vec<f32>,
+    /// The shape of `out11`.
+    pub out11_shape: [usize; 4],
+    /// `out12`: `[n, 8, 8, 4]`, float32
+    pub out12: Vec<f32>,
+    /// The shape of `out12`.
+    pub out12_shape: [usize; 4],
+    /// `out13`: `[n]`, int32
+    pub out13: Vec<i32>,
+    /// The shape of `out13`.
+    pub out13_shape: [usize; 1],
+    /// `out14`: `[n]`, int32
+    pub out14: Vec<i32>,
+    /// The shape of `out14`.
+    pub out14_shape: [usize; 1],
+    /// `out15`: `[n]`, int32
+    pub out15: Vec<i32>,
+    /// The shape of `out15`.
+    pub out15_shape: [usize; 1],
+    /// `out16`: `[n]`, int32
+    pub out16: Vec<i32>,
+    /// The shape of `out16`.
+    pub out16_shape: [usize; 1],
+}
+
+/// The outputs of [`Session::movement`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct MovementOutputs<'session> {
+    /// `out0`: `[n, 4, 8]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 3],
+    /// `out1`: `[n, 4, 4]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 3],
+    /// `out2`: `[n, 11, 4]`, float32
+    pub out2: &'session [f32],
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 3],
+    /// `out3`: `[n, 11, 4]`, float32
+    pub out3: &'session [f32],
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 3],
+    /// `out4`: `[n, 12, 4]`, float32
+    pub out4: &'session [f32],
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 3],
+    /// `out5`: `[n, 16, 4]`, float32
+    pub out5: &'session [f32],
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 3],
+    /// `out6`: `[n, 8, 4]`, float32
+    pub out6: &'session [f32],
+    /// The shape of `out6`.
+    pub out6_shape: [usize; 3],
+    /// `out7`: `[n, 3, 4]`, float32
+    pub out7: &'session [f32],
+    /// The shape of `out7`.
+    pub out7_shape: [usize; 3],
+    /// `out8`: `[n, 3]`, int64
+    pub out8: &'session [i64],
+    /// The shape of `out8`.
+    pub out8_shape: [usize; 2],
+    /// `out9`: `[n, 4]`, float32
+    pub out9: &'session [f32],
+    /// The shape of `out9`.
+    pub out9_shape: [usize; 2],
+    /// `out10`: `[n, 8, 4]`, float32
+    pub out10: &'session [f32],
+    /// The shape of `out10`.
+    pub out10_shape: [usize; 3],
+}
+
+impl MovementOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedMovementOutputs {
+        OwnedMovementOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+            out2: self.out2.to_vec(),
+            out2_shape: self.out2_shape,
+            out3: self.out3.to_vec(),
+            out3_shape: self.out3_shape,
+            out4: self.out4.to_vec(),
+            out4_shape: self.out4_shape,
+            out5: self.out5.to_vec(),
+            out5_shape: self.out5_shape,
+            out6: self.out6.to_vec(),
+            out6_shape: self.out6_shape,
+            out7: self.out7.to_vec(),
+            out7_shape: self.out7_shape,
+            out8: self.out8.to_vec(),
+            out8_shape: self.out8_shape,
+            out9: self.out9.to_vec(),
+            out9_shape: self.out9_shape,
+            out10: self.out10.to_vec(),
+            out10_shape: self.out10_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::movement`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedMovementOutputs {
+    /// `out0`: `[n, 4, 8]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 3],
+    /// `out1`: `[n, 4, 4]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 3],
+    /// `out2`: `[n, 11, 4]`, float32
+    pub out2: Vec<f32>,
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 3],
+    /// `out3`: `[n, 11, 4]`, float32
+    pub out3: Vec<f32>,
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 3],
+    /// `out4`: `[n, 12, 4]`, float32
+    pub out4: Vec<f32>,
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 3],
+    /// `out5`: `[n, 16, 4]`, float32
+    pub out5: Vec<f32>,
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 3],
+    /// `out6`: `[n, 8, 4]`, float32
+    pub out6: Vec<f32>,
+    /// The shape of `out6`.
+    pub out6_shape: [usize; 3],
+    /// `out7`: `[n, 3, 4]`, float32
+    pub out7: Vec<f32>,
+    /// The shape of `out7`.
+    pub out7_shape: [usize; 3],
+    /// `out8`: `[n, 3]`, int64
+    pub out8: Vec<i64>,
+    /// The shape of `out8`.
+    pub out8_shape: [usize; 2],
+    /// `out9`: `[n, 4]`, float32
+    pub out9: Vec<f32>,
+    /// The shape of `out9`.
+    pub out9_shape: [usize; 2],
+    /// `out10`: `[n, 8, 4]`, float32
+    pub out10: Vec<f32>,
+    /// The shape of `out10`.
+    pub out10_shape: [usize; 3],
+}
+
+/// The number of examples in an input of `got` elements: `example` for each, and `rest` more.
+fn batch_size(name: &'static str, got: usize, example: usize, rest: usize) -> Result<usize, Error> {
+    match got.checked_sub(rest) {
+        Some(0) | None => Err(Error::WrongLength { name, expected: example + rest, got }),
+        Some(elements) if elements.is_multiple_of(example) => Ok(elements / example),
+        Some(_) => Err(Error::NotWholeExamples { name, example, got }),
+    }
+}
+
+fn check_batch(got: usize, capacity: usize) -> Result<(), Error> {
+    if got <= capacity { Ok(()) } else { Err(Error::BatchTooLarge { got, capacity }) }
+}
+
+fn check_length(name: &'static str, got: usize, expected: usize) -> Result<(), Error> {
+    if got == expected { Ok(()) } else { Err(Error::WrongLength { name, expected, got }) }
+}

@@ -1,0 +1,359 @@
+//! The model, one statement for each kernel call.
+//!
+//! A comment names the TensorFlow node that a call computes. `part` says where a tensor lies in the arena and which shape
+//! it has; `n` is the batch size. Constants hold the facts that do not depend on it.
+#![allow(clippy::approx_constant, reason = "the numbers are the model's")]
+
+use tf_layers::{
+    Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv3d, DepthwiseConv2d, Element, Error, Gather, LayerNorm,
+    Matmul, Mirror, Pad, Part, Pool2d, Reduce, Reduction, Slice, Softmax, Threads, Tile, Transpose, Weights, all, any,
+    argmax, argmin, avg_pool2d, batch_matmul, broadcast_to, concat, conv1d, conv3d, depthwise_conv2d, gather,
+    layer_norm_in_place, log_softmax, map_any, map_any_in_place, matmul, max_pool2d, mirror_pad, pad, reduce,
+    reduce_any, same, slice, softmax, tile, transpose,
+};
+
+use crate::weights as w;
+
+const CONV1D_0: Conv1d = Conv1d::new([8, 4], 8, 3).pads([2, 0]).activation(Activation::Elu(0.5));
+const CONV3D_0: Conv3d = Conv3d::new([4, 4, 4, 2], 8, [3, 3, 3]).pads([1, 1, 1, 1, 1, 1]).groups(2);
+const DEPTHWISE_CONV2D_0: DepthwiseConv2d = DepthwiseConv2d::new([8, 8, 4], [3, 3])
+    .dilations([2, 2])
+    .pads([2, 2, 2, 2])
+    .multiplier(2)
+    .activation(Activation::Relu6);
+const MATMUL_0: Matmul = Matmul::new(4, 8).activation(Activation::Gelu);
+const BATCH_MATMUL_0: BatchMatmul = BatchMatmul::new(8, 4, 8).transpose_b(true);
+const BATCH_MATMUL_0_2: BatchMatmul = BatchMatmul::new(4, 8, 4).transpose_a(true);
+const MAX_POOL: Pool2d = Pool2d::new([8, 8, 4], [3, 3], [2, 2], [0, 0, 1, 1]);
+const AVG_POOL: Pool2d = Pool2d::new([8, 8, 4], [3, 2], [2, 2], [1, 0, 0, 0]);
+const SUM: Reduce = Reduce::new(Reduction::Sum, 64, 4);
+const MEAN: Reduce = Reduce::new(Reduction::Mean, 64, 4);
+const MAX: Reduce = Reduce::new(Reduction::Max, 4, 1);
+const MIN: Reduce = Reduce::new(Reduction::Min, 4, 1);
+const PROD: Reduce = Reduce::new(Reduction::Prod, 8, 32);
+const SOFTMAX_0: Softmax = Softmax::new(4, 1);
+const LOG_SOFTMAX_0: Softmax = Softmax::new(8, 32);
+const LAYER_NORM_0: LayerNorm = LayerNorm::new(4, 0.001);
+const GATHER_0: Gather = Gather::new(1, 10, 4);
+
+/// What a call reads from the arena that reads nothing.
+const NOTHING: [Part<u8>; 0] = [];
+
+/// A tensor at byte `offset` of the arena.
+fn part<T: Element, const RANK: usize>(offset: usize, shape: [usize; RANK]) -> Part<T> {
+    Part::new(offset, shape.iter().product())
+}
+
+/// Bytes of the arena that `linear` needs for `n` examples.
+pub(crate) fn linear_arena(n: usize) -> usize {
+    6912 * n
+}
+
+/// Computes `linear` and says where its outputs are.
+pub(crate) fn linear(
+    weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+    t: &[f32],
+    v: &[f32],
+) -> Result<[Part<f32>; 7], Error> {
+    // conv1d
+    let scratch: Part<f32> = part(0, [40 * n]);
+    let conv1d_0: Part<f32> = part(1728 * n, [n, 8, 8]);
+    let [filter, bias] = weights.parts([w::CONV1D_0_FILTER, w::CONV1D_0_BIAS]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv1d_0]);
+    conv1d(threads, &CONV1D_0, t, filter, Some(bias), None, scratch, out);
+
+    // conv3d
+    let scratch: Part<f32> = part(0, [432 * n]);
+    let conv3d_0: Part<f32> = part(1984 * n, [n, 4, 4, 4, 8]);
+    let filter = weights.part(w::CONV3D_0_FILTER);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv3d_0]);
+    conv3d(threads, &CONV3D_0, v, filter, None, None, scratch, out);
+
+    // depthwise_conv2d
+    let depthwise_conv2d_0: Part<f32> = part(4032 * n, [n, 8, 8, 8]);
+    let [filter, bias] = weights.parts([w::DEPTHWISE_CONV2D_0_FILTER, w::CONV1D_0_BIAS]);
+    let out = arena.part_mut(depthwise_conv2d_0);
+    depthwise_conv2d(threads, &DEPTHWISE_CONV2D_0, x, filter, Some(bias), out);
+
+    // matmul
+    let matmul_0: Part<f32> = part(6080 * n, [n, 8, 8]);
+    let [rhs, bias] = weights.parts([w::MATMUL_0_RHS, w::CONV1D_0_BIAS]);
+    let out = arena.part_mut(matmul_0);
+    matmul(threads, &MATMUL_0, t, rhs, Some(bias), None, out);
+
+    // batch_matmul
+    let scratch: Part<f32> = part(0, [64 * n]);
+    let batch_matmul_0: Part<f32> = part(6336 * n, [n, 8, 8]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, batch_matmul_0]);
+    batch_matmul(threads, &BATCH_MATMUL_0, t, t, scratch, out);
+
+    // batch_matmul
+    let scratch: Part<f32> = part(0, [160 * n]);
+    let batch_matmul_0_2: Part<f32> = part(6592 * n, [n, 4, 4]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, batch_matmul_0_2]);
+    batch_matmul(threads, &BATCH_MATMUL_0_2, t, t, scratch, out);
+
+    // batch_matmul
+    let scratch: Part<f32> = part(0, [64 * n]);
+    let batch_matmul_0_3: Part<f32> = part(6656 * n, [n, 8, 8]);
+    let rhs = weights.part(w::BATCH_MATMUL_0_3_RHS);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, batch_matmul_0_3]);
+    batch_matmul(threads, &BatchMatmul::new(8 * n, 4, 8), t, rhs, scratch, out);
+
+    Ok([conv1d_0, conv3d_0, depthwise_conv2d_0, matmul_0, batch_matmul_0, batch_matmul_0_2, batch_matmul_0_3])
+}
+
+/// Bytes of the arena that `reduction` needs for `n` examples.
+pub(crate) fn reduction_arena(n: usize) -> usize {
+    4352 * n
+}
+
+/// Computes `reduction` and says where its outputs are.
+#[allow(clippy::type_complexity, reason = "one for each output of the signature")]
+pub(crate) fn reduction(
+    weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+    b_2: &[u8],
+    i: &[i32],
+) -> Result<
+    (
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<u8>,
+        Part<u8>,
+        Part<i64>,
+        Part<i32>,
+        Part<f32>,
+        Part<f32>,
+        Part<i32>,
+        Part<i32>,
+        Part<i32>,
+        Part<i32>,
+    ),
+    Error,
+> {
+    // max_pool
+    let max_pool: Part<f32> = part(0, [n, 4, 4, 4]);
+    let out = arena.part_mut(max_pool);
+    max_pool2d(threads, &MAX_POOL, x, out);
+
+    // avg_pool
+    let avg_pool: Part<f32> = part(256 * n, [n, 4, 4, 4]);
+    let out = arena.part_mut(avg_pool);
+    avg_pool2d(threads, &AVG_POOL, x, out);
+
+    // sum
+    let sum: Part<f32> = part(512 * n, [n, 4]);
+    let out = arena.part_mut(sum);
+    reduce(threads, &SUM, x, out);
+
+    // mean
+    let mean: Part<f32> = part(576 * n, [n, 1, 1, 4]);
+    let out = arena.part_mut(mean);
+    reduce(threads, &MEAN, x, out);
+
+    // max
+    let max: Part<f32> = part(640 * n, [n, 8, 8]);
+    let out = arena.part_mut(max);
+    reduce(threads, &MAX, x, out);
+
+    // min
+    let min: Part<f32> = part(896 * n, [n, 8, 8]);
+    let out = arena.part_mut(min);
+    reduce(threads, &MIN, x, out);
+
+    // prod
+    let prod: Part<f32> = part(1152 * n, [n, 8, 4]);
+    let out = arena.part_mut(prod);
+    reduce(threads, &PROD, x, out);
+
+    // all
+    let all_0: Part<u8> = part(1280 * n, [n]);
+    let out = arena.part_mut(all_0);
+    all(4, 1, b_2, out);
+
+    // any
+    let any_0: Part<u8> = part(1344 * n, [n]);
+    let out = arena.part_mut(any_0);
+    any(4, 1, b_2, out);
+
+    // arg_max
+    let arg_max: Part<i64> = part(1408 * n, [n, 8, 8]);
+    let out = arena.part_mut(arg_max);
+    argmax(4, 1, x, out);
+
+    // arg_min
+    let arg_min: Part<i32> = part(1920 * n, [n, 8, 4]);
+    let out = arena.part_mut(arg_min);
+    argmin(8, 32, x, out);
+
+    // softmax
+    let softmax_0: Part<f32> = part(2048 * n, [n, 8, 8, 4]);
+    let out = arena.part_mut(softmax_0);
+    softmax(threads, &SOFTMAX_0, x, out);
+
+    // log_softmax
+    let log_softmax_0: Part<f32> = part(3072 * n, [n, 8, 8, 4]);
+    let out = arena.part_mut(log_softmax_0);
+    log_softmax(threads, &LOG_SOFTMAX_0, x, out);
+
+    // layer_norm
+    let [scale, offset] = weights.parts([w::LAYER_NORM_0_SCALE, w::LAYER_NORM_0_SCALE]);
+    let out = arena.part_mut(log_softmax_0);
+    layer_norm_in_place(threads, &LAYER_NORM_0, scale, offset, out);
+
+    // sum
+    let sum_2: Part<i32> = part(4096 * n, [n]);
+    let out = arena.part_mut(sum_2);
+    reduce_any(4, 1, i, out, 0, i32::wrapping_add);
+
+    // prod
+    let prod_2: Part<i32> = part(4160 * n, [n]);
+    let out = arena.part_mut(prod_2);
+    reduce_any(4, 1, i, out, 1, i32::wrapping_mul);
+
+    // max
+    let max_2: Part<i32> = part(4224 * n, [n]);
+    let out = arena.part_mut(max_2);
+    reduce_any(4, 1, i, out, i32::MIN, i32::max);
+
+    // min
+    let min_2: Part<i32> = part(4288 * n, [n]);
+    let out = arena.part_mut(min_2);
+    reduce_any(4, 1, i, out, i32::MAX, i32::min);
+
+    Ok((
+        max_pool,
+        avg_pool,
+        sum,
+        mean,
+        max,
+        min,
+        prod,
+        all_0,
+        any_0,
+        arg_max,
+        arg_min,
+        softmax_0,
+        log_softmax_0,
+        sum_2,
+        prod_2,
+        max_2,
+        min_2,
+    ))
+}
+
+/// Bytes of the arena that `movement` needs for `n` examples.
+pub(crate) fn movement_arena(n: usize) -> usize {
+    1472 * n
+}
+
+/// Computes `movement` and says where its outputs are.
+#[allow(clippy::type_complexity, reason = "one for each output of the signature")]
+pub(crate) fn movement(
+    weights: &Weights,
+    _threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+    i: &[i32],
+    j: &[i64],
+) -> Result<
+    (
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<f32>,
+        Part<i64>,
+        Part<f32>,
+        Part<f32>,
+    ),
+    Error,
+> {
+    // transpose
+    let transpose_0: Part<f32> = part(0, [n, 4, 8]);
+    let out = arena.part_mut(transpose_0);
+    transpose(&Transpose::new([n, 8, 4], [0, 2, 1]), x, out);
+
+    // slice
+    let slice_0: Part<f32> = part(128 * n, [n, 4, 4]);
+    let out = arena.part_mut(slice_0);
+    slice(&Slice::new([n, 8, 4], [0, 7, 0], [1, -2, 1], [n, 4, 4]), x, out);
+
+    // pad
+    let pad_0: Part<f32> = part(192 * n, [n, 11, 4]);
+    let out = arena.part_mut(pad_0);
+    pad(&Pad::new([n, 8, 4], [0, 1, 0], [0, 2, 0]), x, 2.0, out);
+
+    // mirror_pad
+    let mirror_pad_0: Part<f32> = part(384 * n, [n, 11, 4]);
+    let out = arena.part_mut(mirror_pad_0);
+    mirror_pad(&Pad::new([n, 8, 4], [0, 1, 0], [0, 2, 0]), Mirror::Reflect, x, out);
+
+    // concat
+    let concat_0: Part<f32> = part(576 * n, [n, 12, 4]);
+    let (input, out) = arena.parts(slice_0, concat_0);
+    concat([input, x], [16, 32], out);
+
+    // tile
+    let tile_0: Part<f32> = part(768 * n, [n, 16, 4]);
+    let out = arena.part_mut(tile_0);
+    tile(&Tile::new([n, 8, 4], [1, 2, 1]), x, out);
+
+    // reverse
+    let reverse: Part<f32> = part(1024 * n, [n, 8, 4]);
+    let out = arena.part_mut(reverse);
+    slice(&Slice::reverse([n, 8, 4], [false, true, false]), x, out);
+
+    // gather
+    let gather_0: Part<f32> = part(1152 * n, [n, 3, 4]);
+    let input = weights.part(w::GATHER_0_INPUT);
+    let out = arena.part_mut(gather_0);
+    gather(&GATHER_0, input, i, out)?;
+
+    // map
+    let map_0: Part<i64> = part(1216 * n, [n, 3]);
+    let out = arena.part_mut(map_0);
+    map_any(same(j), out, |x: i64| x.wrapping_neg());
+
+    // map
+    let out = arena.part_mut(map_0);
+    map_any_in_place(out, (), |x: i64, (): ()| x.wrapping_mul(x));
+
+    // map
+    let out = arena.part_mut(map_0);
+    map_any_in_place(out, same(j), |x: i64, y: i64| x.wrapping_sub(y));
+
+    // map
+    let out = arena.part_mut(map_0);
+    map_any_in_place(out, (), |x: i64, (): ()| x.wrapping_neg());
+
+    // broadcast_to
+    let broadcast_to_0: Part<f32> = part(1280 * n, [n, 4]);
+    let input = weights.part(w::BROADCAST_TO_0_INPUT);
+    let out = arena.part_mut(broadcast_to_0);
+    broadcast_to(&BroadcastTo::new([1, 1], [n, 4]), input, out);
+
+    // copy
+    let copy: Part<f32> = part(1344 * n, [n, 8, 4]);
+    let out = arena.part_mut(copy);
+    out.copy_from_slice(x);
+
+    Ok((transpose_0, slice_0, pad_0, mirror_pad_0, concat_0, tile_0, reverse, gather_0, map_0, broadcast_to_0, copy))
+}

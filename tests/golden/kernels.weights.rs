@@ -1,0 +1,28 @@
+//! Where the constants lie in `model/weights.bin`.
+//!
+//! Offsets are in bytes, lengths in elements. "In panels" is the order of `tf_layers::pack`, in which a matrix product
+//! reads its weights.
+
+use tf_layers::{Aligned, Part};
+
+/// The constants, in the binary.
+pub(crate) static EMBEDDED: Aligned<[u8; 5376]> = Aligned(*include_bytes!("../model/weights.bin"));
+
+/// `f1`: 3×4×8, in panels
+pub(crate) const CONV1D_0_FILTER: Part<f32> = Part::new(64, 192);
+/// `b`: 8
+pub(crate) const CONV1D_0_BIAS: Part<f32> = Part::new(832, 8);
+/// `f3`: 3×3×3×1×8, in panels
+pub(crate) const CONV3D_0_FILTER: Part<f32> = Part::new(896, 864);
+/// `fd`: 3×3×4×2
+pub(crate) const DEPTHWISE_CONV2D_0_FILTER: Part<f32> = Part::new(4352, 72);
+/// `m`: 4×8, in panels
+pub(crate) const MATMUL_0_RHS: Part<f32> = Part::new(4672, 64);
+/// `m`: 4×8
+pub(crate) const BATCH_MATMUL_0_3_RHS: Part<f32> = Part::new(4928, 32);
+/// `c`: 4
+pub(crate) const LAYER_NORM_0_SCALE: Part<f32> = Part::new(5056, 4);
+/// `table`: 10×4
+pub(crate) const GATHER_0_INPUT: Part<f32> = Part::new(5120, 40);
+/// `one`: 1
+pub(crate) const BROADCAST_TO_0_INPUT: Part<f32> = Part::new(5312, 1);

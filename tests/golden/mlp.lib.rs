@@ -1,0 +1,143 @@
+//! A neural network, compiled from a TensorFlow graph.
+//!
+//! ```
+//! let model = mlp::Model::new();
+//! let mut session = model.session(1);
+//! let x = vec![0.5; 4]; // [n, 4]
+//! let outputs = session.predict(&x)?;
+//! println!("{:?} has the shape {:?}", outputs.identity, outputs.identity_shape);
+//! # Ok::<(), mlp::Error>(())
+//! ```
+//!
+//! A [`Model`] holds the weights and can be shared by threads. A [`Session`] has the memory for one computation at a
+//! time; running it allocates nothing. [`Error`] says what a caller got wrong. With the feature `ndarray`, which is on by
+//! default, arrays go in and out as well.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+#[cfg(feature = "ndarray")]
+mod arrays;
+mod model;
+mod weights;
+
+use std::sync::Arc;
+
+#[cfg(feature = "ndarray")]
+pub use ndarray;
+pub use tf_layers::Error;
+use tf_layers::{Arena, Threads, Weights};
+
+/// The weights. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Model {
+    weights: Arc<Weights>,
+}
+
+impl Model {
+    /// The model with the weights that are part of the program.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { weights: Arc::new(Weights::embedded(&weights::EMBEDDED)) }
+    }
+
+    /// A session with room for `max_batch` examples at once, which computes on the calling thread.
+    #[must_use]
+    pub fn session(&self, max_batch: usize) -> Session {
+        Session {
+            model: self.clone(),
+            threads: Threads::single(),
+            arena: Arena::new(model::predict_arena(max_batch.max(1))),
+            max_batch,
+        }
+    }
+
+    /// Runs `serving_default` in a session of its own: see [`Session::predict`].
+    ///
+    /// # Errors
+    /// As [`Session::predict`].
+    pub fn predict(&self, x: &[f32]) -> Result<OwnedPredictOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 4, 0)?).predict(x)?.into_owned())
+    }
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The memory for one computation at a time.
+#[derive(Debug)]
+pub struct Session {
+    model: Model,
+    threads: Threads,
+    arena: Arena,
+    max_batch: usize,
+}
+
+impl Session {
+    /// The same session, computing on `threads` threads (at least one). The results have the same bits for any number.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: Threads::new(threads.max(1)), ..self }
+    }
+
+    /// The most examples that it can take at once.
+    #[must_use]
+    pub fn max_batch(&self) -> usize {
+        self.max_batch
+    }
+
+    /// Runs `serving_default` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 4]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn predict(&mut self, x: &[f32]) -> Result<PredictOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 4, 0)?;
+        check_batch(n, self.max_batch)?;
+        let identity = model::predict(&self.model.weights, &self.threads, &mut self.arena, n, x)?;
+        Ok(PredictOutputs { identity: self.arena.part(identity), identity_shape: [n, 3] })
+    }
+}
+
+/// The outputs of [`Session::predict`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictOutputs<'session> {
+    /// `Identity`: `[n, 3]`, float32
+    pub identity: &'session [f32],
+    /// The shape of `identity`.
+    pub identity_shape: [usize; 2],
+}
+
+impl PredictOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedPredictOutputs {
+        OwnedPredictOutputs { identity: self.identity.to_vec(), identity_shape: self.identity_shape }
+    }
+}
+
+/// The outputs of [`Model::predict`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedPredictOutputs {
+    /// `Identity`: `[n, 3]`, float32
+    pub identity: Vec<f32>,
+    /// The shape of `identity`.
+    pub identity_shape: [usize; 2],
+}
+
+/// The number of examples in an input of `got` elements: `example` for each, and `rest` more.
+fn batch_size(name: &'static str, got: usize, example: usize, rest: usize) -> Result<usize, Error> {
+    match got.checked_sub(rest) {
+        Some(0) | None => Err(Error::WrongLength { name, expected: example + rest, got }),
+        Some(elements) if elements.is_multiple_of(example) => Ok(elements / example),
+        Some(_) => Err(Error::NotWholeExamples { name, example, got }),
+    }
+}
+
+fn check_batch(got: usize, capacity: usize) -> Result<(), Error> {
+    if got <= capacity { Ok(()) } else { Err(Error::BatchTooLarge { got, capacity }) }
+}

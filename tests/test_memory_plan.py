@@ -1,0 +1,307 @@
+"""Buffers: for random graphs, every combination of the flags gives the same numbers.
+
+Memory is poisoned before a buffer's birth and after its death, so a life that is too short, an
+overlap in the arena or a spoiled operand shows in the outputs.
+"""
+
+import time
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from xdsl.dialects.builtin import FloatAttr, ModuleOp, f32
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+
+from tfrc.ir import nn, reference, rt_reference
+from tfrc.ir.shape import Dim, N, count, shape_of, tensor
+from tfrc.ir.tf import location
+from tfrc.ir.weights import CompilerContext, WeightStore
+from tfrc.passes.elementwise_to_map import ElementwiseToMapPass
+from tfrc.passes.free_early import FreeEarlyPass
+from tfrc.passes.in_place import InPlacePass
+from tfrc.passes.memory_statistics import memory_statistics, planned_buffers
+from tfrc.passes.ordering import Task, Tasks
+from tfrc.passes.packing import Extent, Life, plan, widest_cut
+from tfrc.passes.plan_arena import PlanArenaPass
+from tfrc.passes.schedule import SchedulePass
+from tfrc.passes.select_kernels import SelectKernelsPass
+
+
+def weight(block: Block, *shape: int) -> SSAValue:
+    array = np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)
+    constant = nn.ConstantOp.of(array)
+    block.add_op(constant)
+    return constant.result
+
+
+def random_function(draw: st.DrawFn) -> FuncOp:
+    """A graph of residuals, fans, concats, slices, pads and reshapes on [N, 4, 6] and [2, 4, 6]."""
+    shapes = [(N, 4, 6), (N, 4, 6), (2, 4, 6)]
+    block = Block(arg_types=[tensor(f32, shape) for shape in shapes])
+    values: list[SSAValue] = list(block.args)
+
+    def add(op: Operation) -> SSAValue:
+        block.add_op(op)
+        return op.results[0]
+
+    for _ in range(draw(st.integers(1, 14))):
+        x = values[draw(st.integers(0, len(values) - 1))]
+        same = [v for v in values if v.type == x.type]
+        y = same[draw(st.integers(0, len(same) - 1))]
+        shape = shape_of(x)
+        last = len(shape) - 1
+        op: Operation | None = None
+        match draw(st.sampled_from(KINDS)):
+            case "relu":
+                op = nn.ReluOp(x)
+            case "add":
+                op = nn.AddOp(x, y)
+            case "softmax":
+                op = nn.SoftmaxOp(x, draw(st.integers(0, last)))
+            case "layer_norm" if int(shape[-1]) > 1:
+                channels = int(shape[-1])
+                op = nn.LayerNormOp(x, weight(block, channels), weight(block, channels), 1e-3)
+            case "weight":
+                op = nn.MulOp(x, weight(block, int(shape[-1])))
+            case "matmul":
+                channels = int(shape[-1])
+                op = nn.MatMulOp(x, weight(block, channels, channels), residual=y)
+            case "scores" if len(shape) == 3:
+                scores = add(nn.BatchMatMulOp(x, y, transpose_rhs=True))
+                op = nn.BatchMatMulOp(scores, x, transpose_lhs=True)
+            case "conv" if len(shape) == 3:
+                kernel = weight(block, 3, int(shape[2]), 2)
+                op = nn.Conv1DOp(x, kernel, strides=[1], pads=[2, 1], bias=weight(block, 2))
+            case "reshape" if len(shape) == 3:
+                op = nn.ReshapeOp(x, (shape[0], shape[1] * shape[2]))
+            case "concat" if count(shape).at(1) < 2000:
+                op = nn.ConcatOp([x, y, x], draw(st.integers(0, last)))
+            case "slice" if len(shape) == 3 and int(shape[1]) > 2:
+                op = nn.SliceOp(x, (0, 1, 0), (shape[0], Dim(0, 2), shape[2]))
+            case "slice" | "row" if shape[0].at(1) > 1 and shape[0].scale != 1:
+                begin = draw(st.integers(0, 1))
+                op = nn.SliceOp(x, (begin, *[0] * last), (shape[0] - 1, *shape[1:]))
+            case "pad":
+                zeros = [0] * last
+                op = nn.PadOp(x, [*zeros, 1], [*zeros, 2], FloatAttr(0.5, f32))
+            case _:
+                op = nn.TransposeOp(x, [*range(1, last + 1), 0]) if shape[0].is_static else None
+        if op is not None:
+            values.append(add(op))
+    computed = draw(st.integers(1, 3))
+    returned = [values[draw(st.integers(0, len(values) - 1))] for _ in range(computed)]
+    block.add_op(ReturnOp(*returned))
+    types = [value.type for value in block.args], [value.type for value in returned]
+    return FuncOp("f", types, Region(block))
+
+
+KINDS = (
+    "relu add softmax layer_norm weight matmul scores conv reshape concat slice row pad transpose"
+).split()
+
+
+@st.composite
+def modules(draw: st.DrawFn) -> ModuleOp:
+    return ModuleOp([random_function(draw)])
+
+
+def only_function(module: ModuleOp) -> FuncOp:
+    (function,) = (op for op in module.ops if isinstance(op, FuncOp))
+    return function
+
+
+@given(modules(), st.sampled_from([1, 2, 5]))
+@settings(max_examples=60, deadline=None)
+def test_flags_do_not_change_the_numbers(module: ModuleOp, n: int) -> None:
+    rng = np.random.default_rng(0)
+    shapes = [(n, 4, 6), (n, 4, 6), (2, 4, 6)]
+    arguments = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+    expected = reference.run(only_function(module), arguments, WeightStore())
+    for scheduled in (False, True):
+        ctx = CompilerContext()
+        lowered = module.clone()
+        passes = [ElementwiseToMapPass(), *[SchedulePass()] * scheduled, SelectKernelsPass()]
+        run_passes(ctx, lowered, passes)
+        for in_place, free_early in product([False, True], repeat=2):
+            planned = lowered.clone()
+            passes = [*[InPlacePass()] * in_place, *[FreeEarlyPass()] * free_early]
+            run_passes(ctx, planned, [*passes, PlanArenaPass()])
+            function = only_function(planned)
+            for arena in (False, True):
+                outputs = rt_reference.run(function, arguments, ctx.weights, arena=arena)
+                for actual, wanted in zip(outputs, expected, strict=True):
+                    np.testing.assert_array_equal(actual, wanted)
+
+
+def run_passes(ctx: CompilerContext, module: ModuleOp, passes: Sequence[ModulePass]) -> None:
+    for each in passes:
+        each.apply(ctx, module)
+        module.verify()
+
+
+@given(modules())
+@settings(max_examples=50, deadline=None)
+def test_each_step_lowers_the_peak(module: ModuleOp) -> None:
+    """In-place kernels, early frees and the order never cost memory."""
+    ctx = CompilerContext()
+    run_passes(ctx, module, [ElementwiseToMapPass()])
+    given_order, scheduled = module.clone(), module
+    run_passes(ctx, given_order, [SelectKernelsPass()])
+    run_passes(ctx, scheduled, [SchedulePass(), SelectKernelsPass()])
+    before = memory_statistics(only_function(given_order))
+    after = memory_statistics(only_function(scheduled))
+    assert before.peak_memdrop <= before.peak_neither
+    assert before.peak_both <= before.peak_inplace <= before.peak_neither
+    assert after.arena >= after.peak_both
+
+
+def test_the_picture_of_a_plan_names_what_lies_in_each_buffer() -> None:
+    block = Block(arg_types=[tensor(f32, (N, 4, 6))])
+    x = block.args[0]
+    conv = nn.Conv1DOp(x, weight(block, 3, 6, 6), strides=[1], pads=[1, 1])
+    relu, result = nn.ReluOp(conv.result), nn.SumOp(conv.result, [1])
+    for op, name in ((conv, "conv"), (relu, "relu"), (result, "sum")):
+        op.location = location(name)
+    result.operands[0] = relu.result
+    block.add_ops([conv, relu, result, ReturnOp(result.result)])
+    types = [x.type], [result.result.type]
+    module = ModuleOp([FuncOp("f", types, Region(block))])
+    passes = [ElementwiseToMapPass(), SelectKernelsPass(), InPlacePass(), FreeEarlyPass()]
+    run_passes(CompilerContext(), module, [*passes, PlanArenaPass()])
+    tensor_buffer, scratch = planned_buffers(only_function(module), 2)
+    assert (tensor_buffer.node, tensor_buffer.size) == ("conv → relu", 2 * 96)
+    assert (scratch.node, scratch.size, scratch.scratch) == ("conv", 2 * 6 * 6 * 4, True)
+    assert tensor_buffer.begin < scratch.begin < scratch.end < tensor_buffer.end
+
+
+def random_tasks(reads: list[list[int]], sizes: list[int]) -> Tasks:
+    return Tasks(
+        [
+            Task(tuple(dict.fromkeys(j % i for j in each)) if i else (), size)
+            for i, (each, size) in enumerate(zip(reads, sizes, strict=False))
+        ]
+    )
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 1000), max_size=3), min_size=1, max_size=80),
+    st.lists(st.integers(0, 100), min_size=80, max_size=80),
+)
+@settings(deadline=None)
+def test_an_order_respects_what_is_read_and_is_not_worse(
+    reads: list[list[int]], sizes: list[int]
+) -> None:
+    tasks = random_tasks(reads, sizes)
+    order = tasks.order()
+    position = {i: p for p, i in enumerate(order)}
+    assert sorted(order) == list(range(len(tasks.tasks)))
+    for i, task in enumerate(tasks.tasks):
+        assert all(position[j] < position[i] for j in task.reads)
+    given_order = range(len(tasks.tasks))
+    assert tasks.profile(order).peak <= tasks.profile(given_order).peak
+
+
+def life(one: int, scale: int, begin: int, length: int) -> Life:
+    return Life((64 * max(one, scale), 64 * scale), begin, begin + length)
+
+
+lives = st.builds(
+    life, st.integers(1, 50), st.integers(0, 50), st.integers(0, 30), st.integers(0, 10)
+)
+
+
+def at(extent: Extent, n: int) -> int:
+    one, scale = extent
+    return one + scale * (n - 1)
+
+
+@given(st.lists(lives, max_size=25))
+@settings(max_examples=40, deadline=None)
+def test_a_plan_is_disjoint_for_every_batch(buffers: list[Life]) -> None:
+    packing = plan(buffers)
+    bound = widest_cut(buffers)
+    for n in (1, 2, 7, 1000):
+        places = [
+            (at(offset, n), at(offset, n) + at(buffer.size, n))
+            for offset, buffer in zip(packing.offsets, buffers, strict=True)
+        ]
+        for i, a in enumerate(buffers):
+            for j, b in enumerate(buffers[:i]):
+                if a.overlaps(b):
+                    assert places[i][1] <= places[j][0] or places[j][1] <= places[i][0]
+        assert max((end for _, end in places), default=0) <= at(packing.arena, n)
+    assert all(a >= b for a, b in zip(packing.arena, bound, strict=True))
+
+
+def test_a_chain_needs_two_buffers() -> None:
+    chain = [Life((64, 64), i, i + 1) for i in range(10)]
+    assert plan(chain).arena == widest_cut(chain) == (128, 128)
+
+
+def test_a_static_buffer_lies_between_those_that_grow() -> None:
+    """Scratch in the gap beside small buffers costs nothing for any batch."""
+    buffers = [Life((640, 640), 0, 3), Life((640, 640), 4, 7), Life((320, 0), 2, 2)]
+    buffers += [Life((640, 640), 2, 5)]
+    assert plan(buffers).arena == widest_cut(buffers)
+
+
+@pytest.mark.slow
+def test_ten_thousand_tasks_take_seconds() -> None:
+    rng = np.random.default_rng(0)
+    reads = (np.arange(10_000)[:, None] - rng.integers(1, 30, (10_000, 2))).clip(0).tolist()
+    tasks = random_tasks(reads, rng.integers(1, 100, 10_000).tolist())
+    start = time.process_time()
+    tasks.order()
+    assert time.process_time() - start < 20
+
+
+@pytest.mark.slow
+def test_ten_thousand_buffers_take_seconds() -> None:
+    rng = np.random.default_rng(0)
+    buffers = [
+        Life((64 * size, 64 * size), i, i + span)
+        for i, (size, span) in enumerate(rng.integers(1, 20, (10_000, 2)).tolist())
+    ]
+    start = time.process_time()
+    plan(buffers)
+    assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize("poison", ["early", "overlap"])
+def test_a_broken_plan_is_noticed(poison: str) -> None:
+    """The interpreter catches what it is for: a buffer that dies early, and two that overlap."""
+    block = Block(arg_types=[tensor(f32, (N, 8))])
+    a = nn.ReluOp(block.args[0])
+    b = nn.SoftmaxOp(a.result, 1)
+    c = nn.AddOp(a.result, b.result)
+    block.add_ops([a, b, c, ReturnOp(c.result)])
+    type_ = block.args[0].type
+    module = ModuleOp([FuncOp("f", ([type_], [type_]), Region(block))])
+    ctx = CompilerContext()
+    for each in (ElementwiseToMapPass(), SelectKernelsPass(), FreeEarlyPass(), PlanArenaPass()):
+        each.apply(ctx, module)
+    function = only_function(module)
+    allocations = [op for op in function.body.block.ops if op.name == "memref.alloc"]
+    assert len(allocations) == 2
+    if poison == "overlap":
+        allocations[1].attributes = dict(allocations[0].attributes)
+    else:
+        frees = [
+            op
+            for op in function.body.block.ops
+            if op.name == "memref.dealloc" and op.operands[0] is allocations[0].results[0]
+        ]
+        calls = [op for op in function.body.block.ops if op.name == "rt.call"]
+        frees[0].detach()
+        function.body.block.insert_op_after(frees[0], calls[0])
+    x = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)
+    relu = np.maximum(x, 0)
+    e = np.exp(relu - relu.max(-1, keepdims=True))
+    expected = relu + e / e.sum(-1, keepdims=True)
+    (actual,) = rt_reference.run(function, [x], ctx.weights, arena=True)
+    assert not np.allclose(actual, expected, rtol=1e-5)
