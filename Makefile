@@ -1,0 +1,64 @@
+# Every target says what it does: `make` lists them.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+CARGO_TARGET_DIR ?= $(CURDIR)/target
+export CARGO_TARGET_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check check-python check-rust test-python test-rust test-wheel bless bench docs clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/ready cargo  ## Compile, build and run two models, beside TensorFlow
+	$(BIN)/python examples/demo.py
+
+test: check test-python test-rust test-wheel  ## Everything that must pass
+
+check: check-python check-rust  ## Style and types, of Python and of Rust
+
+check-python: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+check-rust: cargo
+	cd runtime/tf-layers && cargo fmt --check && cargo clippy --all-targets -- -D warnings
+	rustfmt --check --edition 2024 examples/mobilenet/src/main.rs
+
+test-python: $(VENV)/ready cargo
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-rust: cargo
+	cd runtime/tf-layers && cargo test --release
+
+test-wheel: $(VENV)/ready  ## Build the wheel from the sdist, install it alone, compile a model
+	$(BIN)/python tests/wheel.py
+
+bless: $(VENV)/ready  ## Rewrite golden files that differ; review them as code
+	$(BIN)/python -m pytest --bless -m "not slow"
+
+bench: $(VENV)/ready cargo  ## Compile times and agreement over the applications
+	$(BIN)/python benchmarks/applications.py
+
+clean:  ## Remove what these targets made
+	rm -rf $(VENV) target dist build/demo examples/*/target
+
+# The environment is rebuilt when what it is made of changes.
+$(VENV)/ready: pyproject.toml requirements/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "tfrc needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint requirements/constraints.txt \
+		--editable . build filecheck hatchling hypothesis matplotlib pyright pytest pytest-xdist ruff \
+		scikit-learn
+	touch $@
+
+.PHONY: cargo
+cargo:
+	@cargo --version >/dev/null 2>&1 || \
+		{ echo "cargo is not on PATH: install Rust 1.89 or later, see https://rustup.rs" >&2; exit 1; }
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || \
+		{ echo "rustfmt or clippy is missing: rustup component add rustfmt clippy" >&2; exit 1; }

@@ -1,0 +1,115 @@
+"""Tables and a picture from results/peers.json.
+
+python benchmarks/report.py          writes results/peers.md and results/peers.svg
+"""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+OURS = "tfrc"
+
+
+def medians(results: dict[str, Any], field: str) -> dict[str, dict[str, float]]:
+    """`{"model/batch/threads": {runtime: median over the rounds}}` of one measured field."""
+    table: dict[str, dict[str, float]] = {}
+    for key, records in results.items():
+        if key == "machine":
+            continue
+        line, _, peer = key.rpartition("/")
+        values = [record[field] for record in records if field in record]
+        if values:
+            table.setdefault(line, {})[peer] = statistics.median(values)
+    return table
+
+
+def markdown(title: str, table: dict[str, dict[str, float]], digits: int) -> list[str]:
+    """A table with one row for each line, the best rival bold, and our share of it."""
+    peers = sorted({peer for row in table.values() for peer in row} - {OURS})
+    rows = [f"## {title}", "", f"| model | {OURS} | ÷ best rival | {' | '.join(peers)} |"]
+    rows.append("|---" * (len(peers) + 3) + "|")
+    for line, row in table.items():
+        rivals = {peer: value for peer, value in row.items() if peer != OURS}
+        best = min(rivals, key=rivals.__getitem__) if rivals else None
+        ours = row.get(OURS)
+        ratio = f"{ours / rivals[best]:.2f}" if ours is not None and best else ""
+        cells = [
+            ""
+            if peer not in row
+            else f"**{row[peer]:.{digits}f}**"
+            if peer == best
+            else f"{row[peer]:.{digits}f}"
+            for peer in peers
+        ]
+        first = "" if ours is None else f"{ours:.{digits}f}"
+        rows.append(f"| {line} | {first} | {ratio} | {' | '.join(cells)} |")
+    return [*rows, ""]
+
+
+def picture(table: dict[str, dict[str, float]], path: Path) -> None:
+    """Time as a multiple of ours: a row for each line, a mark for each runtime."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    lines = [line for line, row in table.items() if OURS in row and len(row) > 1]
+    peers = sorted({peer for line in lines for peer in table[line]} - {OURS})
+    figure, axes = pyplot.subplots(figsize=(9, 1.5 + 0.32 * len(lines)))
+    figure.patch.set_facecolor("white")
+    for peer in peers:
+        points = [
+            (table[line][peer] / table[line][OURS], i)
+            for i, line in enumerate(lines)
+            if peer in table[line]
+        ]
+        axes.plot([x for x, _ in points], [y for _, y in points], "o", label=peer, alpha=0.8)
+    axes.axvline(1.0, color="black", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(lines)), lines)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"time ÷ time of {OURS} (right of the line: slower than {OURS})")
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Write the report."""
+    results = json.loads((RESULTS / "peers.json").read_text())
+    about = results["machine"]
+    times = medians(results, "median_ms")
+    text = [
+        "# tfrc beside other runtimes",
+        "",
+        f"Machine: {about['cpu']} ({about['model']}), {about['cores']} cores, AVX-512: "
+        f"{'yes' if about['avx512'] else 'no'}. Medians over interleaved rounds, each runtime in a "
+        "fresh process: `make bench-peers`.",
+        "",
+        *markdown("Time of a run, ms", times, 3),
+        *markdown("Peak resident memory, MiB", medians(results, "rss_mib"), 0),
+        *markdown("Process start to first output, s", medians(results, "cold_s"), 3),
+        "## Largest error, relative to the output's largest magnitude",
+        "",
+    ]
+    for line, row in medians(results, "error").items():
+        text.append(f"- {line}: " + ", ".join(f"{peer} {e:.0e}" for peer, e in sorted(row.items())))
+    failures = {
+        f"- {key}: {record['failed']}"
+        for key, records in results.items()
+        if key != "machine"
+        for record in records
+        if "failed" in record
+    }
+    if failures:
+        text += ["", "## What failed", "", *sorted(failures)]
+    (RESULTS / "peers.md").write_text("\n".join(text) + "\n")
+    picture(times, RESULTS / "peers.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Measure tfrc and every other runtime on every model of the zoo, interleaved.
+
+    python benchmarks/run_peers.py WORK [--models mlp] [--batches 1] [--threads 1] [--rounds 3]
+
+One round measures all runtimes on one (model, batch, threads) one after the other, each in a fresh
+process, so that a slow spell of the machine falls on all of them. The result of a runtime is the
+median over its rounds of the median time of a run. Adds to results/peers.json; report.py makes the
+tables. What does not build is named and left out.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+PYTHON_PEERS = ("litert", "ort", "openvino", "tf_saved", "tf_frozen", "tf_xla")
+RUST_PEERS = ("tfrc", "rten", "tract")
+MODELS = (
+    "mlp",
+    "malware_conv1d",
+    "mnist_cnn",
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "efficientnet_b0",
+    "resnet50",
+    "transformer_encoder",
+    "lstm_classifier",
+)
+RUST_TYPE = {"float32": "F32", "int32": "I32", "int64": "I64"}
+
+
+def arrays(folder: Path, batch: int, side: str) -> dict[str, Any]:
+    """The inputs (`in`) or expected outputs (`out`) of a model."""
+    prefix = f"b{batch}.{side}."
+    with np.load(folder / "io.npz") as file:
+        return {k.removeprefix(prefix): file[k] for k in file.files if k.startswith(prefix)}
+
+
+def manifest(folder: Path, batch: int) -> Path:
+    """The inputs as raw files, which the Rust programs read."""
+    raw = folder / f"raw_b{batch}"
+    path = raw / "manifest.txt"
+    raw.mkdir(exist_ok=True)
+    lines: list[str] = []
+    for i, (name, value) in enumerate(arrays(folder, batch, "in").items()):
+        value.tofile(raw / f"{i}.bin")
+        lines.append(f"{name} {value.dtype} {','.join(map(str, value.shape))} {i}.bin\n")
+    path.write_text("".join(lines))
+    return path
+
+
+def build_tfrc(folder: Path, target: Path) -> Path:
+    """Compile the frozen graph with tfrc, and a program that drives the crate; the program."""
+    crate, driver = folder / "tfrc_crate", folder / "tfrc_peer"
+    command = [sys.executable, "-m", "tfrc.compiler.cli", "compile", folder / "frozen.pb"]
+    command += ["--emit", "rust", "-o", crate, "--force", "-O2"]
+    subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+    feeds = arrays(folder, 1, "in")
+    package = f"tfrc_{folder.name}"
+    shutil.rmtree(driver, ignore_errors=True)
+    (driver / "src").mkdir(parents=True)
+    name = next(
+        line.split('"')[1]
+        for line in (crate / "Cargo.toml").read_text().splitlines()
+        if line.startswith("name")
+    )
+    (driver / "Cargo.toml").write_text(
+        f'[package]\nname = "{package}"\nversion = "0.1.0"\nedition = "2024"\n\n[workspace]\n\n'
+        f"[dependencies]\nprotocol = {{ path = {json.dumps(str(HERE / 'rust/protocol'))} }}\n"
+        f'model = {{ path = "../tfrc_crate", package = "{name}" }}\n\n'
+        '[profile.release]\nopt-level = 3\nlto = "thin"\n'
+    )
+    arguments = ", ".join(
+        f"job.inputs[{i}].{RUST_TYPE[str(value.dtype)].lower()}()"
+        for i, value in enumerate(feeds.values())
+    )
+    (driver / "src/main.rs").write_text(
+        "//! Drives a crate that tfrc made, with the protocol of the other runtimes.\n\n"
+        "fn main() {\n    let job = protocol::Job::from_args();\n"
+        "    let model = model::Model::new();\n"
+        "    let mut session = model.session(job.batch()).with_threads(job.threads);\n"
+        f'    job.drive(|| session.predict({arguments}).expect("predict").first().to_vec());\n}}\n'
+    )
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
+    command = ["cargo", "build", "--release", "-q", "--manifest-path", str(driver / "Cargo.toml")]
+    subprocess.run(command, check=True, env=environment)
+    return target / "release" / package
+
+
+def build_rust(peer: str, target: Path) -> Path:
+    """Build another Rust runtime's program."""
+    manifest_path = HERE / f"rust/{peer}_peer/Cargo.toml"
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
+    command = ["cargo", "build", "--release", "-q", "--manifest-path", str(manifest_path)]
+    subprocess.run(command, check=True, env=environment)
+    return target / "release" / f"{peer}_peer"
+
+
+def outrank(nice: int) -> None:
+    """Lower this process's nice value; where sessions are scheduled as groups, its group's too."""
+    if nice:
+        os.nice(nice)
+        try:
+            Path("/proc/self/autogroup").write_text(str(nice))
+        except OSError:
+            return
+
+
+def measure(
+    command: list[str], folder: Path, batch: int, threads: int, options: Any
+) -> dict[str, Any]:
+    """One process: its JSON, its start-up time and its largest error; or `failed`."""
+    dump = folder / "output.bin"
+    dump.unlink(missing_ok=True)
+    environment = os.environ | {
+        "RAYON_NUM_THREADS": str(threads),
+        "RTEN_NUM_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+    }
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [*command, str(dump)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: outrank(options.nice),
+    )
+    assert process.stdout is not None
+    first: float | None = None
+    line = ""
+    for line in process.stdout:
+        if line.strip() == "first":
+            first = time.monotonic() - began
+    _, errors = process.communicate(timeout=options.limit)
+    if process.returncode or first is None:
+        return {"failed": (errors.strip().splitlines() or ["no output"])[-1][:300]}
+    expected = next(iter(arrays(folder, batch, "out").values()))
+    actual = np.fromfile(dump, np.float32)
+    if actual.size != expected.size:
+        return {"failed": f"output has {actual.size} elements, not {expected.size}"}
+    off = np.abs(actual.reshape(expected.shape).astype(np.float64) - expected).max()
+    return json.loads(line) | {"cold_s": first, "error": float(off / np.abs(expected).max())}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    cpu = Path("/proc/cpuinfo").read_text()
+    field = {k.strip(): v.strip() for k, _, v in (row.partition(":") for row in cpu.splitlines())}
+    return {
+        "cpu": field.get("model name", "unknown"),
+        "model": f"family {field.get('cpu family')} model {field.get('model')}",
+        "cores": os.cpu_count(),
+        "avx512": "avx512f" in field.get("flags", ""),
+    }
+
+
+def main() -> None:
+    """Measure what the command line names, and add it to the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("work", type=Path, help="the zoo's folder")
+    parser.add_argument("--results", type=Path, default=HERE / "results/peers.json")
+    parser.add_argument("--peers", default=",".join((*RUST_PEERS, *PYTHON_PEERS)))
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--batches", default="1,32")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=1.0, help="seconds for each process")
+    parser.add_argument("--limit", type=int, default=300, help="seconds before giving up")
+    parser.add_argument("--nice", type=int, default=0, help="negative to outrank other load")
+    parser.add_argument("--peers-python", default=sys.executable, help="where the runtimes are")
+    options = parser.parse_args()
+    target = options.work / "target"
+    known = json.loads(options.results.read_text()) if options.results.exists() else {}
+    known["machine"] = machine()
+    peers = options.peers.split(",")
+    for model in options.models.split(","):
+        folder = options.work / model
+        programs: dict[str, Path] = {}
+        for peer in (p for p in peers if p in RUST_PEERS):
+            try:
+                programs[peer] = (
+                    build_tfrc(folder, target) if peer == "tfrc" else build_rust(peer, target)
+                )
+            except (subprocess.CalledProcessError, OSError, StopIteration) as error:
+                print(f"{model}: {peer} was not built: {error}", file=sys.stderr)
+        for batch in map(int, options.batches.split(",")):
+            for threads in map(int, options.threads.split(",")):
+                for _ in range(options.rounds):
+                    for peer in peers:
+                        if peer in programs:
+                            source = folder / f"model_b{batch}.onnx"
+                            command = [programs[peer], manifest(folder, batch), source, threads]
+                            command += [options.budget]
+                        elif peer in PYTHON_PEERS:
+                            command = [options.peers_python, HERE / "worker.py", peer, folder]
+                            command += ["--batch", batch, "--threads", threads]
+                            command += ["--budget", options.budget, "--dump"]
+                        else:
+                            continue
+                        record = measure(list(map(str, command)), folder, batch, threads, options)
+                        key = f"{model}/b{batch}/t{threads}/{peer}"
+                        known.setdefault(key, []).append(record)
+                        print(
+                            key, record.get("failed") or f"{record['median_ms']:.3f} ms", flush=True
+                        )
+                options.results.parent.mkdir(exist_ok=True)
+                options.results.write_text(json.dumps(known, indent=1))
+
+
+if __name__ == "__main__":
+    main()
