@@ -281,7 +281,7 @@ class MapBody:
 
 def closure_parameters(types: Mapping[str, Attribute], in_place: bool) -> str:
     """The parameters of a closure for `map_any`: one tuple; in place, the first by itself."""
-    names = list(types)
+    names = sorted(types, key=argument_names(len(types)).index)
     groups = [names[:1], names[1:]] if in_place else [names]
     parts: list[str] = []
     for group in groups:

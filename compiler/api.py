@@ -27,13 +27,15 @@ def compile(
     name: str | None = None,
     weights: Weights = "embed",
     runtime: Runtime = "bundled",
+    tolerance: float | None = None,
     verify_each: bool = False,
 ) -> Report:
     """Compile a Keras model, a tf.function, a concrete function or a file, as `tfrc compile` does.
 
     `output` is the folder of the crate, or the file of another `emit`; `input_shapes` maps an input
     to its sizes, None for the batch. The report says what was written, and holds the text if
-    `output` is None.
+    `output` is None. `tolerance` is that of the crate's test, relative to an output's largest
+    magnitude; without it the depth of the network decides.
 
     Errors: ModelError for a model or an option that cannot be used; nothing is written then.
     """
@@ -50,6 +52,7 @@ def compile(
         crate_name=name,
         weights=weights,
         runtime=runtime,
+        tolerance=tolerance,
         verify_each=verify_each,
     )
     return compile_model(model, options)

@@ -113,6 +113,10 @@ def compile(
     ] = None,
     weights: Annotated[Weights, typer.Option(help="In the binary, or in a file.")] = "embed",
     runtime: Annotated[Runtime, typer.Option(help="Where tf-layers comes from.")] = "bundled",
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, help="Of the crate's test, relative to an output's largest value."),
+    ] = None,
     passes: Annotated[
         str | None, typer.Option("-p", "--passes", help="These passes in place of the level's.")
     ] = None,
@@ -150,6 +154,7 @@ def compile(
             force=force,
             imports=import_options(inputs, outputs, input_shape, signature),
             crate_name=model_name,
+            tolerance=tolerance,
             weights=weights,
             runtime=runtime,
             watch=Watch(print_ir_after_all, split(print_ir_after), dump_ir),

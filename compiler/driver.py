@@ -31,6 +31,7 @@ from tfrc.compiler.html_report import SELECT, Snapshot, page
 from tfrc.compiler.module import module_text, write_weights
 from tfrc.compiler.pass_manager import Observer, PassManager, Times, Watch, parse_passes
 from tfrc.compiler.progress import Progress
+from tfrc.compiler.tolerance import USUAL, tolerance
 from tfrc.compiler.verify_each import VerifyEach
 from tfrc.ir.weights import CompilerContext
 from tfrc.passes import OPTIONAL, PIPELINES
@@ -74,6 +75,8 @@ class CompileOptions:
     """None: the name of the output folder."""
     weights: Weights = "embed"
     runtime: Runtime = "bundled"
+    tolerance: float | None = None
+    """Of the crate's test, relative to an output's largest magnitude; None: `tolerance(module)`."""
     watch: Watch = field(default_factory=Watch)
     verify_each: bool = False
 
@@ -186,6 +189,9 @@ class _Compilation:
         imported = load(self.model, self.options.imports)
         self.warnings += imported.warnings
         inputs = self.inputs(imported)
+        allowed = self.options.tolerance
+        if allowed is None:
+            allowed = tolerance(imported.module)
         if self.options.verify_each:
             if inputs is None:
                 raise ModelError("--verify-each needs inputs that can be drawn")
@@ -202,7 +208,7 @@ class _Compilation:
         if self.options.emit == "png":
             return self.written(imported, graph_png(imported.module))
         if self.options.emit == "rust":
-            return self.crate(imported, ctx, inputs)
+            return self.crate(imported, ctx, inputs, allowed)
         return self.text(imported, ctx)
 
     def inputs(self, imported: Imported) -> Inputs | None:
@@ -235,13 +241,19 @@ class _Compilation:
                 files = tuple(sorted(made.name for made in path.parent.iterdir()))
         return self.report(imported, files, text)
 
-    def crate(self, imported: Imported, ctx: CompilerContext, inputs: Inputs | None) -> Report:
+    def crate(
+        self,
+        imported: Imported,
+        ctx: CompilerContext,
+        inputs: Inputs | None,
+        allowed: float,
+    ) -> Report:
         """Record features and write the crate."""
         assert self.options.output is not None
         self.clock("features", "running TensorFlow on drawn inputs")
         features = self.features(imported, inputs) if inputs is not None else None
         self.clock("write", "writing the crate")
-        crate = crate_options(self.options, imported.source)
+        crate = crate_options(self.options, imported.source, allowed)
         with destination.folder(self.options.output) as path:
             emitted = emit_crate(imported.module, ctx.weights, crate, path, features)
         return self.report(
@@ -298,7 +310,7 @@ def _last_on_tensors(passes: Sequence[ModulePass]) -> int:
     return names.index(SELECT) if SELECT in names else len(names)
 
 
-def crate_options(options: CompileOptions, source: str) -> CrateOptions:
+def crate_options(options: CompileOptions, source: str, allowed: float = USUAL) -> CrateOptions:
     """The backend's options. Errors: EmitError if the crate's name is none."""
     assert options.output is not None
     return CrateOptions(
@@ -306,6 +318,7 @@ def crate_options(options: CompileOptions, source: str) -> CrateOptions:
         weights=options.weights,
         runtime=options.runtime,
         source=source,
+        tolerance=allowed,
     )
 
 

@@ -13,6 +13,10 @@ import keras
 import numpy as np
 from keras import layers
 
+BATCH = 16
+"""Inputs that calibrate a model. Where an image has shrunk to one pixel, the variance of fewer is
+near zero for some channels, and a network that divides by it amplifies rounding errors."""
+
 
 def randomize(model: keras.Model, seed: int = 0) -> None:
     """Give every variable of `model` a random value; the same seed gives the same values.
@@ -35,14 +39,16 @@ def draw(name: str, variable: Any, rng: np.random.Generator) -> Any:
     match name:
         case "moving_variance" | "variance" | "gamma" | "scale":
             return rng.uniform(0.8, 1.25, shape)
-        case "moving_mean" | "mean" | "beta" | "bias":
+        case "beta":
+            return rng.normal(1, 0.3, shape)
+        case "moving_mean" | "mean" | "bias":
             return rng.normal(0, 0.1, shape)
         case _:
             fan_in = math.prod(shape[:2] if name == "depthwise_kernel" else shape[:-1])
             return rng.normal(0, math.sqrt(2 / max(fan_in, 1)), shape)
 
 
-def sample(model: keras.Model, rng: np.random.Generator, batch: int = 2) -> Any:
+def sample(model: keras.Model, rng: np.random.Generator, batch: int = BATCH) -> Any:
     """What the model takes: an array, or a list.
 
     Pixels for a model that rescales its images, small integers for tokens, anything else normal.
