@@ -28,7 +28,7 @@ from tfrc.ir.shape import (
 from tfrc.ir.tf import DimsOp, NodeOp, PartialType
 from tfrc.ir.weights import CompilerContext, Evaluator, weights_of
 from tfrc.passes.constants import PROBES, Constants, element_type, fit, is_known, is_tensor
-from tfrc.passes.shape_arithmetic import COMPARISONS, MOVES, evaluate
+from tfrc.passes.shape_arithmetic import COMPARISONS, MOVES, evaluate, gradient_axes
 
 Array = NDArray[Any]
 
@@ -238,6 +238,17 @@ class Folder:
         array = np.full([int(d) for d in shape], fill)
         return [self.constants.operation(array, element_type(value), op)]
 
+    def broadcast_gradient_args(self, op: NodeOp) -> list[Operation] | None:
+        """`BroadcastGradientArgs`: axes, which probing cannot find: N = 1 is broadcast as well."""
+        left, right = (self.constants.dims(v) for v in op.inputs)
+        axes = None if left is None or right is None else gradient_axes(left, right)
+        if axes is None:
+            return None
+        return [
+            self._dims(as_shape(each), (len(each),), result, op)
+            for each, result in zip(axes, op.outputs, strict=True)
+        ]
+
     def _dims(self, dims: Shape, shape: tuple[int, ...], result: SSAValue, op: NodeOp) -> Operation:
         return self.constants.dims_operation(as_shape(dims), shape, element_type(result), op)
 
@@ -249,6 +260,7 @@ _SHAPE_OPS: Mapping[str, Any] = {
     "Rank": Folder.rank,
     "ZerosLike": Folder.like,
     "OnesLike": Folder.like,
+    "BroadcastGradientArgs": Folder.broadcast_gradient_args,
 }
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfrc.ir.shape import Dim, Shape
 from tfrc.passes.attributes import Attributes, flag, integer, integers
 from tfrc.passes.strided_slice import Masks, numpy_index
 
 Array = NDArray[Any]
+ONE = Dim(0, 1)
 Meaning = Callable[[Attributes, Sequence[Array]], Sequence[Array]]
 
 INTEGER_OPS: dict[str, Meaning] = {}
@@ -272,6 +274,35 @@ def _list_diff(attrs: Attributes, inputs: Sequence[Array]) -> Sequence[Array]:
     x, y = inputs
     kept = np.flatnonzero(~np.isin(x, y))
     return [x[kept], kept]
+
+
+@_means("ConcatOffset")
+def _concat_offset(attrs: Attributes, inputs: Sequence[Array]) -> Sequence[Array]:
+    axis, *shapes = inputs
+    along = np.zeros_like(shapes[0])
+    along[int(axis.item())] = 1
+    sizes = np.cumsum([0] + [int(shape[int(axis.item())]) for shape in shapes[:-1]])
+    return [along * size for size in sizes]
+
+
+def gradient_axes(x: Shape, y: Shape) -> tuple[list[int], list[int]] | None:
+    """The axes of `x ∘ y` over which the gradients of `x` and of `y` are summed.
+
+    TensorFlow's BroadcastGradientArgs, for every batch size of which the extents are not 1. None if
+    the shapes do not broadcast, or for some batch sizes only.
+    """
+    if x == y:
+        return [], []
+    rank = max(len(x), len(y))
+    axes: tuple[list[int], list[int]] = [], []
+    padded = [(ONE,) * (rank - len(shape)) + shape for shape in (x, y)]
+    for axis, sizes in enumerate(zip(*padded, strict=True)):
+        if ONE not in sizes and sizes[0] != sizes[1]:
+            return None
+        for own, size in zip(axes, sizes, strict=True):
+            if size == ONE:
+                own.append(axis)
+    return axes
 
 
 def evaluate(op: str, attrs: Attributes, inputs: Sequence[Array]) -> Sequence[Array] | None:

@@ -10,6 +10,7 @@ from tfrc.ir import nn
 from tfrc.ir.nn.linear import ConvOp
 from tfrc.ir.shape import as_dim, shape_of, static_shape
 from tfrc.ir.tf import NodeOp
+from tfrc.passes.legalize.indexing import spread
 from tfrc.passes.legalize.table import Builder, Refusal, Results, legalizes
 from tfrc.passes.legalize.windows import Format, input_of_rank, pads, spatial_sizes
 
@@ -70,19 +71,6 @@ def depthwise_conv2d(node: NodeOp, b: Builder) -> Results:
     return layout.from_channels_last(b, conv.result)
 
 
-def _spread(b: Builder, x: SSAValue, strides: Sequence[int]) -> SSAValue:
-    """`x` with `stride - 1` zeros after each element of each spatial dimension."""
-    n, *spatial, channels = shape_of(x)
-    if all(s == 1 for s in strides):
-        return x
-    rank = len(strides)
-    inserted = [size for s in spatial for size in (s, 1)]
-    after = [0] + [v for s in strides for v in (0, s - 1)] + [0]
-    x = b.pad(b.reshape(x, [n, *inserted, channels]), [0] * (2 * rank + 2), after)
-    sizes = [size * stride for size, stride in zip(spatial, strides, strict=True)]
-    return b.reshape(x, [n, *sizes, channels])
-
-
 def _fit(b: Builder, x: SSAValue, after: Sequence[int]) -> SSAValue:
     """`x` without its last elements along the spatial dimensions where `after` is negative."""
     n, *spatial, channels = shape_of(x)
@@ -111,13 +99,13 @@ def _transposed_convolution(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValu
         raise Refusal(f"its input has {shape_of(y)[-1]} channels, but its filter takes {c_out}")
     sizes = [int(size) for size in target[1:-1]]
     forward = pads(b, layout, sizes, kernel, strides, dilations)
-    spread = _spread(b, y, strides)
+    spaced = spread(b, y, [1, *strides, 1])
     extents = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
     before = [e - p for e, p in zip(extents, forward, strict=False)]
     after = [
         size + extent - front - length
         for size, extent, front, length in zip(
-            sizes, extents, before, spatial_sizes(spread), strict=True
+            sizes, extents, before, spatial_sizes(spaced), strict=True
         )
     ]
     if min(before) < 0:
@@ -127,7 +115,7 @@ def _transposed_convolution(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValu
     swapped = b.transpose(mirrored, [*spatial, rank - 1, rank - 2])
     conv = b.insert(
         cls(
-            _fit(b, spread, after),
+            _fit(b, spaced, after),
             swapped,
             strides=[1] * (rank - 2),
             pads=[*before, *(max(a, 0) for a in after)],

@@ -160,7 +160,7 @@ def reciprocal(node: NodeOp, b: Builder) -> Results:
     return b.insert(nn.DivOp(b.scalar(1, element_of(x)), x)).result
 
 
-def _zero_where(b: Builder, zero: SSAValue, otherwise: SSAValue) -> SSAValue:
+def zero_where(b: Builder, zero: SSAValue, otherwise: SSAValue) -> SSAValue:
     """`otherwise`, but 0 where `zero` is 0."""
     nothing = b.scalar(0, element_of(zero))
     condition = b.insert(nn.EqualOp(zero, nothing)).result
@@ -171,35 +171,35 @@ def _zero_where(b: Builder, zero: SSAValue, otherwise: SSAValue) -> SSAValue:
 def div_no_nan(node: NodeOp, b: Builder) -> Results:
     """`x / y`, 0 where y is 0."""
     x, y = b.tensor(0), b.tensor(1)
-    return _zero_where(b, y, b.insert(nn.DivOp(x, y)).result)
+    return zero_where(b, y, b.insert(nn.DivOp(x, y)).result)
 
 
 @legalizes("MulNoNan")
 def mul_no_nan(node: NodeOp, b: Builder) -> Results:
     """`x · y`, 0 where y is 0."""
     x, y = b.tensor(0), b.tensor(1)
-    return _zero_where(b, y, b.insert(nn.MulOp(x, y)).result)
+    return zero_where(b, y, b.insert(nn.MulOp(x, y)).result)
 
 
 @legalizes("Xdivy")
 def xdivy(node: NodeOp, b: Builder) -> Results:
     """`x / y`, 0 where x is 0."""
     x, y = b.tensor(0), b.tensor(1)
-    return _zero_where(b, x, b.insert(nn.DivOp(x, y)).result)
+    return zero_where(b, x, b.insert(nn.DivOp(x, y)).result)
 
 
 @legalizes("Xlogy")
 def xlogy(node: NodeOp, b: Builder) -> Results:
     """`x · ln y`, 0 where x is 0."""
     x, y = b.tensor(0), b.tensor(1)
-    return _zero_where(b, x, b.insert(nn.MulOp(x, b.insert(nn.LogOp(y)).result)).result)
+    return zero_where(b, x, b.insert(nn.MulOp(x, b.insert(nn.LogOp(y)).result)).result)
 
 
 @legalizes("Xlog1py")
 def xlog1py(node: NodeOp, b: Builder) -> Results:
     """`x · ln(1 + y)`, 0 where x is 0."""
     x, y = b.tensor(0), b.tensor(1)
-    return _zero_where(b, x, b.insert(nn.MulOp(x, b.insert(nn.Log1pOp(y)).result)).result)
+    return zero_where(b, x, b.insert(nn.MulOp(x, b.insert(nn.Log1pOp(y)).result)).result)
 
 
 @legalizes("AddN", "AccumulateNV2")

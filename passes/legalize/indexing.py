@@ -33,9 +33,16 @@ def slice_(node: NodeOp, b: Builder) -> Results:
 @legalizes("StridedSlice")
 def strided_slice(node: NodeOp, b: Builder) -> Results:
     """NumPy's basic indexing: `nn.slice`, and `nn.reshape` for dimensions that come and go."""
-    x = b.tensor(0)
-    shape, masks = shape_of(x), Masks.of(node.attrs.data)
+    x, masks = b.tensor(0), Masks.of(node.attrs.data)
     begin, end, strides = b.dims(1, "begin"), b.dims(2, "end"), b.ints(3, "strides")
+    starts, extents, steps, entries = _covered(shape_of(x), begin, end, strides, masks)
+    return b.reshape(b.slice(x, starts, extents, steps), _result_shape(entries, extents))
+
+
+def _covered(
+    shape: Shape, begin: Shape, end: Shape, strides: Sequence[int], masks: Masks
+) -> tuple[Shape, Shape, list[int], tuple[int | slice | None, ...]]:
+    """First index, extent and step in each dimension of `shape`, and the index itself."""
 
     def index(n: int) -> tuple[int | slice | None, ...]:
         return expand_ellipsis(numpy_index(at(begin, n), at(end, n), strides, masks), len(shape))
@@ -47,11 +54,9 @@ def strided_slice(node: NodeOp, b: Builder) -> Results:
         return [v for e, d in zip(used, at(shape, n), strict=True) for v in _start_and_extent(e, d)]
 
     starts_and_extents = linear_in_batch(bounds, "slice")
-    starts, extents = starts_and_extents[::2], starts_and_extents[1::2]
     entries = index(1)
     steps = [_step(entry) for entry in entries if entry is not None]
-    part = b.slice(x, starts, extents, steps)
-    return b.reshape(part, _result_shape(entries, extents))
+    return starts_and_extents[::2], starts_and_extents[1::2], steps, entries
 
 
 def _start_and_extent(entry: int | slice, size: int) -> tuple[int, int]:
@@ -79,6 +84,57 @@ def _result_shape(entries: Sequence[int | slice | None], extents: Shape) -> list
         if isinstance(entry, slice):
             shape.append(extent)
     return shape
+
+
+@legalizes("StridedSliceGrad")
+def strided_slice_grad(node: NodeOp, b: Builder) -> Results:
+    """The gradient at its place in a tensor of zeros: `nn.reshape`, `nn.reverse`, `nn.pad`."""
+    shape, masks = b.dims(0, "shape"), Masks.of(node.attrs.data)
+    begin, end, strides = b.dims(1, "begin"), b.dims(2, "end"), b.ints(3, "strides")
+    starts, extents, steps, _ = _covered(shape, begin, end, strides, masks)
+    dy = b.reshape(b.tensor(4), extents)
+    backwards = [i for i, step in enumerate(steps) if step < 0]
+    if backwards:
+        dy = b.insert(nn.ReverseOp(dy, backwards)).result
+    lows = [
+        start + (extent - 1) * step if step < 0 else start
+        for start, extent, step in zip(starts, extents, steps, strict=True)
+    ]
+    return place(b, dy, lows, [abs(step) for step in steps], shape)
+
+
+def place(
+    b: Builder, x: SSAValue, begin: Sequence[Dim], strides: Sequence[int], shape: Sequence[Dim]
+) -> SSAValue:
+    """`x` in a tensor of zeros, its elements from `begin` on and `strides` apart.
+
+    Refusal if what is before or behind them depends on the batch.
+    """
+    before = list(begin)
+    x = spread(b, x, strides)
+    after = [
+        size - first - extent
+        for size, first, extent in zip(shape, before, shape_of(x), strict=True)
+    ]
+    if not all(dim.is_static for dim in (*before, *after)):
+        raise Refusal("what it leaves out depends on the batch")
+    # Behind its last element, a spread dimension may have more zeros than there is room for.
+    cut = [size + min(int(a), 0) for size, a in zip(shape_of(x), after, strict=True)]
+    x = b.slice(x, [0] * len(cut), cut)
+    return b.pad(x, [int(d) for d in before], [max(int(d), 0) for d in after])
+
+
+def spread(b: Builder, x: SSAValue, strides: Sequence[int]) -> SSAValue:
+    """`x` with `stride - 1` zeros after each element of each dimension."""
+    if all(stride == 1 for stride in strides):
+        return x
+    apart: list[tuple[Dim, int]] = []
+    for extent, stride in zip(shape_of(x), strides, strict=True):
+        apart += [(extent, 0)] if stride == 1 else [(extent, 0), (ONE, stride - 1)]
+    shape = [size * stride for size, stride in zip(shape_of(x), strides, strict=True)]
+    x = b.reshape(x, [extent for extent, _ in apart])
+    x = b.pad(x, [0] * len(apart), [zeros for _, zeros in apart])
+    return b.reshape(x, shape)
 
 
 @legalizes("Gather")
