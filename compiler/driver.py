@@ -31,7 +31,7 @@ from tfrc.compiler.html_report import SELECT, Snapshot, page
 from tfrc.compiler.module import module_text, write_weights
 from tfrc.compiler.pass_manager import Observer, PassManager, Times, Watch, parse_passes
 from tfrc.compiler.progress import Progress
-from tfrc.compiler.tolerance import USUAL, tolerance
+from tfrc.compiler.tolerance import USUAL, allowance, sensitivity, tolerance
 from tfrc.compiler.verify_each import VerifyEach
 from tfrc.ir.weights import CompilerContext
 from tfrc.passes import OPTIONAL, PIPELINES
@@ -189,9 +189,7 @@ class _Compilation:
         imported = load(self.model, self.options.imports)
         self.warnings += imported.warnings
         inputs = self.inputs(imported)
-        allowed = self.options.tolerance
-        if allowed is None:
-            allowed = tolerance(imported.module)
+        least = tolerance(imported.module)
         if self.options.verify_each:
             if inputs is None:
                 raise ModelError("--verify-each needs inputs that can be drawn")
@@ -208,7 +206,7 @@ class _Compilation:
         if self.options.emit == "png":
             return self.written(imported, graph_png(imported.module))
         if self.options.emit == "rust":
-            return self.crate(imported, ctx, inputs, allowed)
+            return self.crate(imported, ctx, inputs, least)
         return self.text(imported, ctx)
 
     def inputs(self, imported: Imported) -> Inputs | None:
@@ -246,12 +244,13 @@ class _Compilation:
         imported: Imported,
         ctx: CompilerContext,
         inputs: Inputs | None,
-        allowed: float,
+        least: float,
     ) -> Report:
         """Record features and write the crate."""
         assert self.options.output is not None
         self.clock("features", "running TensorFlow on drawn inputs")
         features = self.features(imported, inputs) if inputs is not None else None
+        allowed = self.allowed(imported, features, least)
         self.clock("write", "writing the crate")
         crate = crate_options(self.options, imported.source, allowed)
         with destination.folder(self.options.output) as path:
@@ -280,6 +279,24 @@ class _Compilation:
                     )
             result[name] = Features(arrays, outputs)
         return result
+
+    def allowed(
+        self, imported: Imported, features: Mapping[str, Features] | None, least: float
+    ) -> float:
+        """The tolerance of the crate's test; a warning if the model amplifies rounding errors."""
+        if self.options.tolerance is not None or features is None:
+            return least if self.options.tolerance is None else self.options.tolerance
+        inputs = {name: f.inputs for name, f in features.items()}
+        outputs = {name: f.outputs for name, f in features.items()}
+        moved = sensitivity(imported.runner, inputs, outputs)
+        allowed = allowance(least, moved)
+        if allowed > least:
+            self.warnings.append(
+                f"the model amplifies rounding errors: inputs that are off by an ulp move an "
+                f"output by {moved:.1e} of its largest value in TensorFlow, so the crate's test "
+                f"allows {allowed:g}; set it with --tolerance"
+            )
+        return allowed
 
     def report(
         self,

@@ -1,10 +1,24 @@
 """How closely a crate's own test holds it to TensorFlow."""
 
+from collections.abc import Mapping
+
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from tfrc.compiler.context import context
-from tfrc.compiler.tolerance import DEEP, DEEP_LAYERS, USUAL, tolerance
+from tfrc.compiler.draws import Inputs
+from tfrc.compiler.tolerance import (
+    DEEP,
+    DEEP_LAYERS,
+    LARGEST,
+    USUAL,
+    allowance,
+    nudge,
+    sensitivity,
+    tolerance,
+)
+from tfrc.ir.weights import Array
 
 
 def module(op: str, count: int) -> ModuleOp:
@@ -24,3 +38,39 @@ def test_a_deep_network_may_differ_more() -> None:
 
 def test_operations_without_variables_are_no_layers() -> None:
     assert tolerance(module("Relu", 2 * DEEP_LAYERS)) == USUAL
+
+
+class Amplifier:
+    """A runner that multiplies what an input is above 1 by `gain`; it has no state."""
+
+    def __init__(self, gain: float):
+        self.gain = gain
+
+    def __call__(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        (x,) = inputs.values()
+        return {"y": 1 + self.gain * (x.astype(np.float64) - 1), "rank": np.array(x.ndim)}
+
+    def reset(self) -> None:
+        pass
+
+
+def moved(gain: float) -> float:
+    """The sensitivity of an amplifier at inputs around 1."""
+    inputs: Inputs = {"f": {"x": np.linspace(1, 1.0001, 1000, dtype=np.float32)}}
+    runner = Amplifier(gain)
+    return sensitivity(runner, inputs, {"f": runner("f", inputs["f"])})
+
+
+def test_the_allowance_follows_what_the_model_does_to_rounding_errors() -> None:
+    assert moved(1000) > 100 * moved(1) > 0
+    assert allowance(USUAL, moved(1)) == USUAL
+    assert allowance(USUAL, moved(1000)) > 10 * USUAL
+
+
+def test_no_model_is_allowed_everything() -> None:
+    assert allowance(USUAL, np.inf) == LARGEST
+
+
+def test_integers_are_not_nudged() -> None:
+    array = np.arange(10)
+    assert nudge(array, np.random.default_rng(0)) is array
