@@ -77,6 +77,7 @@ def emit_crate(
     file = WeightFile(weights, constants)
     source = Source(file, constants, Regions(Scope(TYPE_NAMES)))
     signatures = read_signatures(module, source)
+    refuse_giants({s.name: s.arena for s in signatures})
     values = template_values(options, signatures, source, features is not None)
     texts = render(values, {**FILES, **(TEST_FILES if features is not None else {})})
     for name, text in texts.items():
@@ -96,6 +97,20 @@ def emit_crate(
         weight_bytes=file.size,
         arena_bytes={s.name: s.arena for s in signatures},
     )
+
+
+LARGEST_ARENA = 2**38
+"""Bytes for one example, past which no machine is meant: 256 GiB."""
+
+
+def refuse_giants(arenas: Mapping[str, Dim]) -> None:
+    """Raise EmitError if a signature needs more memory for one example than machines have."""
+    for name, arena in arenas.items():
+        if arena.at(1) > LARGEST_ARENA:
+            raise EmitError(
+                f"signature '{name}' needs {arena.at(1) / 1e12:.1f} TB for one example: a tensor "
+                "of the model is too large, look for it with tfrc inspect"
+            )
 
 
 TYPE_NAMES = ("Activation", "Arena", "Element", "Error", "Part", "Region", "Simd", "Threads")

@@ -6,6 +6,8 @@ integer that selects rows of a table stays inside the smallest table that it sel
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Operation, SSAValue
@@ -23,6 +25,9 @@ DEFAULT_LIMIT = 10
 
 BATCH = 2
 """The batch size of drawn inputs: the smallest that tells a batch from a single example."""
+
+LARGEST = 2**30
+"""Elements of a drawn input; more are not worth a machine's memory."""
 
 GATHERS = frozenset({"Gather", "GatherV2", "ResourceGather", "nn.gather"})
 """Operations whose operand 1 selects from operand 0."""
@@ -60,6 +65,9 @@ def draw_inputs(module: ModuleOp, seed: int = 0, batch: int = BATCH) -> Inputs:
             except ValueError as error:
                 raise ModelError(f"input '{name}' of '{signature}': {error}") from None
             shape = at(shape_of(argument), batch)
+            if math.prod(shape) > LARGEST:
+                sizes = "x".join(map(str, shape))
+                raise ModelError(f"input '{name}' of '{signature}', {sizes}, is too large to draw")
             limit = input_range(argument) if dtype.kind == "f" else index_limit(argument)
             result[signature][name] = draw(rng, dtype, shape, limit)
     return result

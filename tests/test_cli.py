@@ -214,6 +214,22 @@ def test_a_graph_with_a_cycle(tmp_path: Path) -> None:
     assert "cycle" in refused("compile", path, "-o", tmp_path / "out")
 
 
+def test_a_graph_that_is_one_cycle(tmp_path: Path) -> None:
+    text = IDENTITY.format("a", "b", "DT_FLOAT") + IDENTITY.format("b", "a", "DT_FLOAT")
+    path = graph_file(tmp_path / "cycle.pbtxt", text + PLACEHOLDER)
+    assert "cycle" in refused("compile", path, "-o", tmp_path / "out")
+
+
+def test_a_tensor_of_a_hostile_size(tmp_path: Path) -> None:
+    text = PLACEHOLDER.replace("dim { size: 4 }", "dim { size: -1 } " * 3)
+    exp = IDENTITY.format("y", "x", "DT_FLOAT").replace("Identity", "Exp")
+    neg = IDENTITY.format("z", "y", "DT_FLOAT").replace("Identity", "Neg")
+    path = graph_file(tmp_path / "huge.pbtxt", text + exp + neg)
+    shape = "x=N,100000,100000,1000"
+    said = refused("compile", path, "-o", tmp_path / "out", "--input-shape", shape)
+    assert "40.0 TB for one example" in said
+
+
 def test_a_node_that_is_missing(tmp_path: Path) -> None:
     text = PLACEHOLDER + IDENTITY.format("y", "gone", "DT_FLOAT")
     path = graph_file(tmp_path / "missing.pbtxt", text)

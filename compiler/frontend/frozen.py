@@ -73,7 +73,10 @@ def signature(graph_def: Proto, options: ImportOptions, what: str) -> Signature:
     """The function that a frozen graph stands for, cut where `options` say."""
     outputs = options.outputs or tuple(_sinks(graph_def))
     if not outputs:
-        raise ModelError(f"{what} computes no output: name one with --outputs")
+        raise ModelError(
+            f"{what} has no output: it holds no computation, or a cycle that "
+            "reads every result; name an output with --outputs"
+        )
     inputs = options.inputs or tuple(_placeholders(graph_def, outputs))
     return Signature("serving_default", _by_name(inputs), _by_name(outputs))
 

@@ -46,7 +46,7 @@ GRAPHS = {
     "too few operands": (node("y", "Add", "x"), r"refuses node 'y' \(Add\)"),
     "too many operands": (node("y", "Relu", "x", "x"), r"refuses node 'y' \(Relu\)"),
     "no type": ('node { name: "y" op: "Relu" input: "x" }', "missing attr 'T'"),
-    "no output": ("", "computes no output"),
+    "no output": ("", "has no output"),
     "shapes that do not fit": (
         constant(f"{dims(3)} float_val: 1") + node("y", "Add", "x", "c"),
         r"refuses node 'y' \(Add\): Dimensions must be equal, but are 4 and 3$",
