@@ -25,7 +25,8 @@ check-python: $(VENV)/ready
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 check-rust: cargo
-	cd runtime/tf-layers && cargo fmt --check && cargo clippy --all-targets -- -D warnings
+	cd runtime/tf-layers && cargo fmt --check && cargo clippy --all-targets -- -D warnings && \
+		RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 	rustfmt --check --edition 2024 examples/mobilenet/src/main.rs
 
 test-python: $(VENV)/ready cargo

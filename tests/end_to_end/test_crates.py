@@ -198,6 +198,53 @@ def save_folder(model: Any, path: Path) -> Path:
     return path
 
 
+ALLOCATIONS = """
+//! A run allocates nothing, on any number of threads.
+
+#[test]
+fn a_run_allocates_nothing() {{
+    for threads in [1, 2] {{
+        let mut session = {crate}::Model::new().session(3).with_threads(threads);
+        for n in [3, 1] {{
+            let ({arguments}) = ({arrays});
+            let info = allocation_counter::measure(|| {{
+                session.predict({references}).unwrap();
+            }});
+            assert_eq!(info.count_total, 0, "{{n}} examples on {{threads}} threads");
+        }}
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("make", "arrays"),
+    [
+        (convolutions, "vec![0.5; n * 21 * 18 * 3],"),
+        (classifier_of_sequences, "vec![7; n * 50], vec![0.5; n * 9]"),
+        (transformer_block, "vec![0.5; n * 10 * 16],"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_run_allocates_nothing(make: Callable[[Any], Any], arrays: str, tmp_path: Path) -> None:
+    crate = tmp_path / f"{make.__name__}_counted"
+    tfrc.compile(random_model(make), crate, runtime="path")
+    names = ["x", "y"][: arrays.strip(",").count("vec!")]
+    test = ALLOCATIONS.format(
+        crate=crate.name,
+        arguments="".join(f"{name}, " for name in names),
+        arrays=arrays,
+        references=", ".join(f"&{name}" for name in names),
+    )
+    (crate / "tests/allocations.rs").write_text(test)
+    manifest = crate / "Cargo.toml"
+    section = "[dev-dependencies]\n"
+    assert section in manifest.read_text()
+    counter = f'{section}allocation-counter = "=0.8.1"\n'
+    manifest.write_text(manifest.read_text().replace(section, counter))
+    assert "1 passed" in cargo(crate, "test", "--quiet", "--release", "--test", "allocations")
+
+
 @pytest.mark.parametrize("save", [save_graph, save_keras, save_folder], ids=lambda f: f.__name__)
 def test_every_format_gives_the_same_kernels(
     save: Callable[[Any, Path], Path], tmp_path: Path

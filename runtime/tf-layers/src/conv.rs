@@ -416,7 +416,7 @@ macro_rules! convolution {
         $(#[$doc])+
         ///
         /// `weights` are the [packed](crate::pack) matrices of the groups, their rows in the order of the filter's axes
-        /// and then the channels, as in TensorFlow's filters; `bias` is [filters]; `residual` has the shape of `out`;
+        /// and then the channels, as in TensorFlow's filters; `bias` is `[filters]`; `residual` has the shape of `out`;
         /// `scratch` has at least `p.scratch_len(batch)` elements. The batch size follows from the length of `out`.
         ///
         /// # Panics
@@ -438,14 +438,14 @@ macro_rules! convolution {
 }
 
 convolution! {
-    /// `out[b, z, y, x, f] = activation(bias[f] + residual[b, z, y, x, f]
-    /// + Σ_{h, i, j, c} in[b, z * sz + h * dz - front, y * sy + i * dy - top, x * sx + j * dx - left, c] · w[h, i, j, c, f])`.
+    /// `out[b, z, y, x, f] = activation(bias[f] + residual[b, z, y, x, f] +
+    /// Σ_{h, i, j, c} in[b, z * sz + h * dz - front, y * sy + i * dy - top, x * sx + j * dx - left, c] · w[h, i, j, c, f])`.
     conv3d(Conv3d) |p| p
 }
 
 convolution! {
-    /// `out[b, y, x, f] = activation(bias[f] + residual[b, y, x, f]
-    /// + Σ_{i, j, c} in[b, y * sy + i * dy - top, x * sx + j * dx - left, c] · w[i, j, c, f])`.
+    /// `out[b, y, x, f] = activation(bias[f] + residual[b, y, x, f] +
+    /// Σ_{i, j, c} in[b, y * sy + i * dy - top, x * sx + j * dx - left, c] · w[i, j, c, f])`.
     conv2d(Conv2d) |p| p.0
 }
 

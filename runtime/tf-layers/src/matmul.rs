@@ -30,7 +30,7 @@ impl Matmul {
 
 /// `out[i, j] = activation(Σ_k x[i, k] · w[k, j] + bias[j] + residual[i, j])`.
 ///
-/// `x` is [M, K], `weights` the [packed](crate::pack) [K, N] matrix, `bias` [N], `residual` and `out` [M, N]; M follows
+/// `x` is [M, K], `weights` the [packed](crate::pack) [K, N] matrix, `bias` `[N]`, `residual` and `out` [M, N]; M follows
 /// from the length of `out`.
 ///
 /// # Panics
