@@ -6,6 +6,14 @@ and are printed. Python prepares small frozen dataclasses, the templates lay the
 """
 
 from tfrc.backend_rust.crate import Emitted, emit_crate
-from tfrc.backend_rust.options import CrateOptions, EmitError, Features
+from tfrc.backend_rust.options import LEVELS, CrateOptions, Decisions, EmitError, Features
 
-__all__ = ["CrateOptions", "EmitError", "Emitted", "Features", "emit_crate"]
+__all__ = [
+    "LEVELS",
+    "CrateOptions",
+    "Decisions",
+    "EmitError",
+    "Emitted",
+    "Features",
+    "emit_crate",
+]

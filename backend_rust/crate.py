@@ -33,7 +33,7 @@ RUNTIME_FILES = ("Cargo.toml", "LICENSE*", "README.md", "src/**/*.rs")
 
 RUNTIME_VERSION = "0.1"
 
-FILES = {
+FILES: dict[str, str] = {
     "Cargo.toml": "Cargo.toml",
     "README.md": "README.md",
     "rustfmt.toml": "rustfmt.toml",
@@ -46,6 +46,12 @@ FILES = {
     "examples/predict.rs": "examples/predict.rs",
 }
 """Template → file."""
+
+CLASSIFIER_FILES: dict[str, str] = {
+    "build.rs": "build.rs",
+    "src/decision.rs": "src/decision.rs",
+}
+"""Template → file, of what makes decisions of scores."""
 
 TEST_FILES = {"tests/predictions.rs": "tests/predictions.rs"}
 """Template → file, of what needs recorded features."""
@@ -76,16 +82,23 @@ def emit_crate(
     constants = Scope()
     file = WeightFile(weights, constants)
     source = Source(file, constants, Regions(Scope(TYPE_NAMES)))
-    signatures = read_signatures(module, source)
+    signatures = read_signatures(module, source, options)
     refuse_giants({s.name: s.arena for s in signatures})
     values = template_values(options, signatures, source, features is not None)
-    texts = render(values, {**FILES, **(TEST_FILES if features is not None else {})})
+    decisions = options.decisions
+    chosen = {**FILES, **(CLASSIFIER_FILES if decisions is not None else {})}
+    texts = render(values, {**chosen, **(TEST_FILES if features is not None else {})})
     for name, text in texts.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (directory / "model").mkdir()
     (directory / "model" / "weights.bin").write_bytes(file.contents())
+    if decisions is not None:
+        thresholds = {"dirty": dict(decisions.thresholds)}
+        (directory / "model" / "thresholds.json").write_text(
+            json.dumps(thresholds, indent=2) + "\n"
+        )
     if features is not None:
         (directory / "testdata").mkdir()
         write_features(directory / "testdata" / "features.npz", signatures, features)
@@ -187,6 +200,9 @@ def template_values(
         "reads_bools": any(t.is_bool for s in signatures for t in (*s.inputs, *s.outputs)),
         "checks_floats": any(t.is_float for s in signatures for t in s.outputs),
         "has_features": has_features,
+        "has_vectors": any(s.vector_method for s in signatures),
+        "decides": any(s.score is not None for s in signatures),
+        "converts": frozenset[str]().union(*(s.converts for s in signatures)),
         "array_types": array_types(signatures),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -18,6 +18,22 @@ class EmitError(Exception):
     """A module or an option from which no crate can be made. `str` is one sentence."""
 
 
+LEVELS = ("bottom", "low", "medium", "high")
+"""How sure a decision can be, the least first; below all of them it is `none`."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What makes a classifier of a crate.
+
+    `columns`: signature → which element of an example's output is the score.
+    `thresholds`: from which score on a decision has each of `LEVELS`.
+    """
+
+    columns: Mapping[str, int]
+    thresholds: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(LEVELS, 0.0))
+
+
 @dataclass(frozen=True)
 class CrateOptions:
     """How the crate is named and what it stands on.
@@ -26,6 +42,8 @@ class CrateOptions:
     `runtime`: `bundled` copies tf-layers into the crate; `path` refers to `runtime_path` (default:
     the sources of this installation); `registry` takes it from crates.io.
     `tolerance`: of the crate's test, relative to the largest magnitude of an output.
+    `layout`: `tf2rust` names the methods as tf2rust does: `predict` takes one vector.
+    `decisions`: None for a crate that is no classifier.
     """
 
     name: str = "model"
@@ -35,6 +53,8 @@ class CrateOptions:
     runtime_path: str | None = None
     source: str = "a TensorFlow graph"
     tolerance: float = 1e-5
+    layout: Literal["crate", "tf2rust"] = "crate"
+    decisions: Decisions | None = None
     notes: tuple[str, ...] = ()
 
     def check(self) -> None:

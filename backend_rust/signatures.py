@@ -11,7 +11,7 @@ from xdsl.ir import Attribute, BlockArgument, SSAValue
 
 from tfrc.backend_rust import rust
 from tfrc.backend_rust.names import Scope, camel, snake
-from tfrc.backend_rust.options import EmitError
+from tfrc.backend_rust.options import CrateOptions, EmitError
 from tfrc.backend_rust.statements import FunctionWriter, Source, Statement
 from tfrc.ir import rt
 from tfrc.ir.dtype import TENSORFLOW_NAME, size_of
@@ -28,6 +28,12 @@ LOCAL_NAMES = frozenset(
 )
 """Names that the generated functions around the inputs and outputs need for themselves."""
 
+
+BENCH_BATCHES = (1, 10, 32, 100, 1000)
+"""What `cargo bench` measures: one example, and batches."""
+
+BENCH_MEMORY = 1 << 30
+"""The most bytes that a session for it may have."""
 
 MAX_STATIC_RANK = 6
 """The most dimensions that ndarray counts in a type."""
@@ -82,7 +88,7 @@ class Tensor:
 
     @property
     def single(self) -> str:
-        """Elements for one example."""
+        """Elements for one example, and those that do not depend on the batch."""
         return rust.integer(self.length.at(1))
 
     @property
@@ -136,10 +142,17 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """One public function."""
+    """One public function. `method` takes a slice for each input, `arrays_method` a view.
+
+    `vector_method` takes one example in one vector; it is empty if `method` does that already.
+    `score` is the element of an example's output that decides, for a classifier.
+    """
 
     name: str
     method: str
+    arrays_method: str
+    vector_method: str
+    score: int | None
     outputs_type: str
     owned_type: str
     inputs: tuple[Tensor, ...]
@@ -197,6 +210,79 @@ class Signature:
     def slices(self) -> str:
         """The slices of arrays that are in row-major order."""
         return ", ".join(f"{x.name}.as_slice().unwrap_or_default()" for x in self.inputs)
+
+    @property
+    def vector_type(self) -> str:
+        """Elements of the vector that holds all inputs: their own type if they share one.
+
+        Else f64, which holds all values of the others, and integers up to 2⁵³.
+        """
+        return self.inputs[0].type if len(self.input_types) == 1 else "f64"
+
+    @property
+    def input_types(self) -> set[str]:
+        """The types of the inputs' elements."""
+        return {x.type for x in self.inputs}
+
+    @property
+    def vector_length(self) -> str:
+        """Elements of that vector."""
+        return rust.integer(sum(x.length.at(1) for x in self.inputs))
+
+    @property
+    def vector_parts(self) -> list[str]:
+        """The inputs, taken from that vector."""
+        parts: list[str] = []
+        start = 0
+        for x in self.inputs:
+            end = start + x.length.at(1)
+            part = f"&features[{rust.integer(start)}..{rust.integer(end)}]"
+            parts.append(self.converted(x, part))
+            start = end
+        return parts
+
+    def converted(self, x: Tensor, part: str) -> str:
+        """A part of the vector as a slice of the input's type."""
+        match x.type:
+            case type_ if type_ == self.vector_type:
+                return part
+            case "f32":
+                return f"&floats({part})"
+            case type_:
+                return f'&integers::<{type_}>("{x.name}", {part})?'
+
+    @property
+    def converts(self) -> frozenset[str]:
+        """The helpers that these conversions call."""
+        if not self.vector_method:
+            return frozenset()
+        text = " ".join(self.vector_parts)
+        return frozenset(name for name in ("floats", "integers") if rust.mentions(text, name))
+
+    @property
+    def vector_order(self) -> str:
+        """`x` (3), `y` (2): what stands where in that vector."""
+        return ", ".join(f"`{x.name}` ({x.single})" for x in self.inputs)
+
+    @property
+    def width(self) -> str:
+        """Elements of an example's output, from which a classifier takes its score."""
+        (y,) = self.outputs
+        return rust.integer(y.length.scale or y.length.offset)
+
+    @property
+    def score_remark(self) -> str:
+        """Which number the score is."""
+        y = self.outputs[0].name
+        return (
+            f"its element of `{y}`" if self.width == "1" else f"element {self.score} of its `{y}`"
+        )
+
+    @property
+    def bench_batches(self) -> str:
+        """The batch sizes to measure: those whose memory is no burden."""
+        sizes = [n for n in BENCH_BATCHES if n == 1 or self.arena.at(n) <= BENCH_MEMORY]
+        return rust.listing([str(n) for n in sizes])
 
     @property
     def black_boxes(self) -> str:
@@ -332,7 +418,18 @@ def array_keys(
     )
 
 
-def read_signature(func: FuncOp, source: Source, methods: Scope, is_only: bool) -> Signature:
+def vector_and_slices(base: str, inputs: int, options: CrateOptions) -> tuple[str, str]:
+    """The methods that take one vector and slices; the first is empty if it would be the second."""
+    if inputs < 2:
+        return "", base
+    if options.layout == "tf2rust":
+        return base, f"{base}_from_slices"
+    return f"{base}_features", base
+
+
+def read_signature(
+    func: FuncOp, source: Source, methods: Scope, is_only: bool, options: CrateOptions
+) -> Signature:
     """Everything that the templates say about one function."""
     name = func.sym_name.data
     outs = written(func)
@@ -359,13 +456,17 @@ def read_signature(func: FuncOp, source: Source, methods: Scope, is_only: bool) 
         keys[1],
         Scope([*LOCAL_NAMES, *(f"{snake(t)}_shape" for t in output_names)]),
     )
-    method = methods.unique("predict" if name == "serving_default" else snake(name))
+    base = methods.unique("predict" if name == "serving_default" else snake(name))
+    vector_method, method = vector_and_slices(base, len(inputs), options)
     writer = FunctionWriter(func, [t.name for t in described], offsets, source)
     return Signature(
         name=name,
         method=method,
-        outputs_type=f"{camel(method)}Outputs",
-        owned_type=f"Owned{camel(method)}Outputs",
+        arrays_method=f"{base}_from_arrays",
+        vector_method=vector_method,
+        score=options.decisions.columns.get(name) if options.decisions is not None else None,
+        outputs_type=f"{camel(base)}Outputs",
+        owned_type=f"Owned{camel(base)}Outputs",
         inputs=tuple(described),
         outputs=tuple(results),
         arena=end,
@@ -376,13 +477,13 @@ def read_signature(func: FuncOp, source: Source, methods: Scope, is_only: bool) 
     )
 
 
-def read_signatures(module: ModuleOp, source: Source) -> list[Signature]:
+def read_signatures(module: ModuleOp, source: Source, options: CrateOptions) -> list[Signature]:
     """The public functions of a planned module."""
     functions = [op for op in module.ops if isinstance(op, FuncOp) and not is_private(op)]
     if not functions:
         raise EmitError("the module has no public function")
     methods = Scope(TAKEN)
-    return [read_signature(f, source, methods, len(functions) == 1) for f in functions]
+    return [read_signature(f, source, methods, len(functions) == 1, options) for f in functions]
 
 
 def is_private(func: FuncOp) -> bool:

@@ -24,7 +24,10 @@ def compile(
     signatures: Sequence[str] = (),
     inplace: bool = True,
     memdrop: bool = True,
-    name: str | None = None,
+    model_name: str | None = None,
+    binary_classification: bool | None = None,
+    thresholds: str | Path | None = None,
+    features: str | Path | None = None,
     weights: Weights = "embed",
     runtime: Runtime = "bundled",
     tolerance: float | None = None,
@@ -35,7 +38,9 @@ def compile(
     `output` is the folder of the crate, or the file of another `emit`; `input_shapes` maps an input
     to its sizes, None for the batch. The report says what was written, and holds the text if
     `output` is None. `tolerance` is that of the crate's test, relative to an output's largest
-    magnitude; without it the depth of the network decides.
+    magnitude; without it the depth of the network decides. `model_name` is that of the crate and
+    of its struct, `<name>Model`; `features` is an npz file of inputs and `predictions` for that
+    test, and `thresholds` a JSON file that says how sure a decision of a binary classifier is.
 
     Errors: ModelError for a model or an option that cannot be used; nothing is written then.
     """
@@ -49,7 +54,10 @@ def compile(
         imports=ImportOptions(
             tuple(inputs), tuple(outputs), dict(input_shapes or {}), tuple(signatures)
         ),
-        crate_name=name,
+        model_name=model_name,
+        binary_classification=binary_classification,
+        thresholds=Path(thresholds) if thresholds is not None else None,
+        features=Path(features) if features is not None else None,
         weights=weights,
         runtime=runtime,
         tolerance=tolerance,

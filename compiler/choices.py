@@ -8,5 +8,8 @@ Emit = Literal["rust", "tf-ir", "nn-ir", "rt-ir", "json", "dot", "svg", "png", "
 Weights = Literal["embed", "file"]
 """Where a crate has its weights: in the binary, or in a file that it reads."""
 
+Layout = Literal["crate", "tf2rust"]
+"""What `-o` becomes: the crate's folder, or the two folders that CrowdStrike's tf2rust makes."""
+
 Runtime = Literal["bundled", "path", "registry"]
 """Where a crate has tf-layers from: beside it, where tfrc is installed, or crates.io."""

@@ -109,7 +109,25 @@ def compile(
         ),
     ] = True,
     model_name: Annotated[
-        str | None, typer.Option(help="The crate's name; default: its folder's.")
+        str | None,
+        typer.Option(metavar="NAME", help="Of the crate, whose struct is then NAMEModel."),
+    ] = None,
+    binary_classification: Annotated[
+        bool | None,
+        typer.Option(
+            "--binary-classification/--no-binary-classification",
+            help="Make decisions of scores; default: if there is one score for each example.",
+        ),
+    ] = None,
+    thresholds: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="From which score on a decision has which confidence."),
+    ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="NPZ", help="Inputs and predictions that the crate's test has; default: drawn."
+        ),
     ] = None,
     weights: Annotated[Weights, typer.Option(help="In the binary, or in a file.")] = "embed",
     runtime: Annotated[Runtime, typer.Option(help="Where tf-layers comes from.")] = "bundled",
@@ -153,7 +171,10 @@ def compile(
             memdrop=memdrop,
             force=force,
             imports=import_options(inputs, outputs, input_shape, signature),
-            crate_name=model_name,
+            model_name=model_name,
+            binary_classification=binary_classification,
+            thresholds=thresholds,
+            features=features,
             tolerance=tolerance,
             weights=weights,
             runtime=runtime,

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from tfrc.backend_rust import CrateOptions, EmitError, Features, emit_crate
+from tfrc.backend_rust import CrateOptions, Decisions, EmitError, Features, emit_crate
 from tfrc.backend_rust.options import RESERVED_CRATES
 from tfrc.compiler import describe, destination
-from tfrc.compiler.choices import Emit, Runtime, Weights
+from tfrc.compiler.choices import Emit, Layout, Runtime, Weights
 from tfrc.compiler.context import context
+from tfrc.compiler.decisions import decisions
 from tfrc.compiler.drawing import graph_png, graph_svg
 from tfrc.compiler.draws import Inputs, draw_inputs
 from tfrc.compiler.errors import ModelError
@@ -31,6 +31,7 @@ from tfrc.compiler.html_report import SELECT, Snapshot, page
 from tfrc.compiler.module import module_text, write_weights
 from tfrc.compiler.pass_manager import Observer, PassManager, Times, Watch, parse_passes
 from tfrc.compiler.progress import Progress
+from tfrc.compiler.recording import FeaturesFile, record
 from tfrc.compiler.tolerance import USUAL, allowance, sensitivity, tolerance
 from tfrc.compiler.verify_each import VerifyEach
 from tfrc.ir.weights import CompilerContext
@@ -71,8 +72,15 @@ class CompileOptions:
     memdrop: bool = True
     force: bool = False
     imports: ImportOptions = field(default_factory=ImportOptions)
-    crate_name: str | None = None
-    """None: the name of the output folder."""
+    model_name: str | None = None
+    """Of the crate, and of its struct: `<name>Model`; None: that of the output folder, `Model`."""
+    binary_classification: bool | None = None
+    """Whether the crate makes decisions of scores; None: if it has one score for each example."""
+    thresholds: Path | None = None
+    """JSON: from which score on a decision has which confidence; None: zeros."""
+    features: Path | None = None
+    """An npz file of inputs, and of the expected `predictions`; None: inputs are drawn."""
+    layout: Layout = "crate"
     weights: Weights = "embed"
     runtime: Runtime = "bundled"
     tolerance: float | None = None
@@ -180,6 +188,8 @@ class _Compilation:
         self.clock = Clock(progress)
         self.times = Times()
         self.warnings: list[str] = []
+        self.decisions: Decisions | None = None
+        self.file: FeaturesFile | None = None
 
     def run(self) -> Report:
         passes = pipeline(self.options)
@@ -188,6 +198,9 @@ class _Compilation:
         self.clock("import", "importing TensorFlow and the model")
         imported = load(self.model, self.options.imports)
         self.warnings += imported.warnings
+        self.decisions = decisions(
+            imported, self.options.binary_classification, self.options.thresholds
+        )
         inputs = self.inputs(imported)
         least = tolerance(imported.module)
         if self.options.verify_each:
@@ -213,6 +226,9 @@ class _Compilation:
         """Drawn inputs; None, with a warning, if nothing can be drawn."""
         if self.options.emit != "rust" and not self.options.verify_each:
             return None
+        if self.options.features is not None:
+            self.file = FeaturesFile(self.options.features, imported)
+            return self.file.inputs
         try:
             return draw_inputs(imported.module)
         except ModelError as error:
@@ -249,10 +265,12 @@ class _Compilation:
         """Record features and write the crate."""
         assert self.options.output is not None
         self.clock("features", "running TensorFlow on drawn inputs")
-        features = self.features(imported, inputs) if inputs is not None else None
+        features = record(imported, inputs, self.warnings) if inputs is not None else None
         allowed = self.allowed(imported, features, least)
+        if features is not None and self.file is not None:
+            features = self.file.expect(features, self.decisions, allowed, self.warnings)
         self.clock("write", "writing the crate")
-        crate = crate_options(self.options, imported.source, allowed)
+        crate = crate_options(self.options, imported.source, allowed, self.decisions)
         with destination.folder(self.options.output) as path:
             emitted = emit_crate(imported.module, ctx.weights, crate, path, features)
         return self.report(
@@ -262,23 +280,6 @@ class _Compilation:
             emitted.weight_bytes,
             {name: str(dim) for name, dim in emitted.arena_bytes.items()},
         )
-
-    def features(self, imported: Imported, inputs: Inputs) -> dict[str, Features] | None:
-        """What TensorFlow makes of the inputs; None, with a warning, if it refuses them."""
-        result: dict[str, Features] = {}
-        for name, arrays in inputs.items():
-            try:
-                outputs = imported.runner(name, arrays)
-            except ModelError as error:
-                self.warnings.append(f"the crate has no test against TensorFlow: {error}")
-                return None
-            for output, array in outputs.items():
-                if array.dtype.kind == "f" and not np.isfinite(array).all():
-                    self.warnings.append(
-                        f"output '{output}' of '{name}' is not finite for normal random inputs"
-                    )
-            result[name] = Features(arrays, outputs)
-        return result
 
     def allowed(
         self, imported: Imported, features: Mapping[str, Features] | None, least: float
@@ -327,21 +328,32 @@ def _last_on_tensors(passes: Sequence[ModulePass]) -> int:
     return names.index(SELECT) if SELECT in names else len(names)
 
 
-def crate_options(options: CompileOptions, source: str, allowed: float = USUAL) -> CrateOptions:
-    """The backend's options. Errors: EmitError if the crate's name is none."""
+def crate_options(
+    options: CompileOptions, source: str, allowed: float = USUAL, decisions: Decisions | None = None
+) -> CrateOptions:
+    """The backend's options. Errors: EmitError if the model's name is none."""
     assert options.output is not None
     return CrateOptions(
-        name=options.crate_name or crate_name(options.output),
+        name=crate_name(options.model_name or options.output.resolve().name),
+        struct=struct_name(options.model_name) if options.model_name else CrateOptions.struct,
         weights=options.weights,
         runtime=options.runtime,
         source=source,
         tolerance=allowed,
+        layout=options.layout,
+        decisions=decisions,
     )
 
 
-def crate_name(output: Path) -> str:
-    """The name of a folder, as the name of a crate: letters, digits, `_` and `-`."""
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", output.resolve().name).strip("-").lower()
+def struct_name(model: str) -> str:
+    """`my-net` as the name of a struct: `MyNetModel`."""
+    words = re.split(r"[^0-9A-Za-z]+", model)
+    return "".join(word[:1].upper() + word[1:] for word in words) + "Model"
+
+
+def crate_name(model: str) -> str:
+    """The name of a model or a folder, as the name of a crate: letters, digits, `_` and `-`."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", model).strip("-").lower()
     if name in RESERVED_CRATES:
         return f"{name}-model"
     return name if name[:1].isalpha() else f"model-{name}".rstrip("-")

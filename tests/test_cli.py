@@ -165,8 +165,8 @@ def test_an_unknown_pass_is_refused(model: Path) -> None:
 
 
 def test_a_name_that_cargo_refuses(model: Path, tmp_path: Path) -> None:
-    message = refused("compile", model, "-o", tmp_path / "x", "--model-name", "fn")
-    assert "cannot be the name of a crate" in message
+    message = refused("compile", model, "-o", tmp_path / "x", "--model-name", "7")
+    assert "cannot be the name of the model's struct" in message
 
 
 BAD_FILES = [

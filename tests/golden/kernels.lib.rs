@@ -65,6 +65,14 @@ impl Model {
         Ok(self.session(batch_size("x", x.len(), 256, 0)?).linear(x, t, v)?.into_owned())
     }
 
+    /// Runs `linear` for one example, in a session of its own: see [`Session::linear_features`].
+    ///
+    /// # Errors
+    /// As [`Session::linear_features`].
+    pub fn linear_features(&self, features: &[f32]) -> Result<OwnedLinearOutputs, Error> {
+        Ok(self.session(1).linear_features(features)?.into_owned())
+    }
+
     /// Runs `reduction` in a session of its own: see [`Session::reduction`].
     ///
     /// # Errors
@@ -73,12 +81,28 @@ impl Model {
         Ok(self.session(batch_size("x", x.len(), 256, 0)?).reduction(x, b_2, i)?.into_owned())
     }
 
+    /// Runs `reduction` for one example, in a session of its own: see [`Session::reduction_features`].
+    ///
+    /// # Errors
+    /// As [`Session::reduction_features`].
+    pub fn reduction_features(&self, features: &[f64]) -> Result<OwnedReductionOutputs, Error> {
+        Ok(self.session(1).reduction_features(features)?.into_owned())
+    }
+
     /// Runs `movement` in a session of its own: see [`Session::movement`].
     ///
     /// # Errors
     /// As [`Session::movement`].
     pub fn movement(&self, x: &[f32], i: &[i32], j: &[i64]) -> Result<OwnedMovementOutputs, Error> {
         Ok(self.session(batch_size("x", x.len(), 32, 0)?).movement(x, i, j)?.into_owned())
+    }
+
+    /// Runs `movement` for one example, in a session of its own: see [`Session::movement_features`].
+    ///
+    /// # Errors
+    /// As [`Session::movement_features`].
+    pub fn movement_features(&self, features: &[f64]) -> Result<OwnedMovementOutputs, Error> {
+        Ok(self.session(1).movement_features(features)?.into_owned())
     }
 }
 
@@ -142,6 +166,16 @@ impl Session {
             out6: self.arena.part(out6),
             out6_shape: [n, 8, 8],
         })
+    }
+
+    /// [`Session::linear`] for one example, whose inputs stand in one vector, one after the other:
+    /// `x` (256), `t` (32), `v` (128).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn linear_features(&mut self, features: &[f32]) -> Result<LinearOutputs<'_>, Error> {
+        check_length("features", features.len(), 416)?;
+        self.linear(&features[0..256], &features[256..288], &features[288..416])
     }
 
     /// Runs `reduction` for the `n` examples that the inputs hold.
@@ -215,6 +249,20 @@ impl Session {
         })
     }
 
+    /// [`Session::reduction`] for one example, whose inputs stand in one vector, one after the other:
+    /// `x` (256), `b_2` (4), `i` (4).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn reduction_features(&mut self, features: &[f64]) -> Result<ReductionOutputs<'_>, Error> {
+        check_length("features", features.len(), 264)?;
+        self.reduction(
+            &floats(&features[0..256]),
+            &integers::<u8>("b_2", &features[256..260])?,
+            &integers::<i32>("i", &features[260..264])?,
+        )
+    }
+
     /// Runs `movement` for the `n` examples that the inputs hold.
     ///
     /// - `x`: `[n, 8, 4]`, float32
@@ -255,6 +303,20 @@ impl Session {
             out10: self.arena.part(out10),
             out10_shape: [n, 8, 4],
         })
+    }
+
+    /// [`Session::movement`] for one example, whose inputs stand in one vector, one after the other:
+    /// `x` (32), `i` (3), `j` (3).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn movement_features(&mut self, features: &[f64]) -> Result<MovementOutputs<'_>, Error> {
+        check_length("features", features.len(), 38)?;
+        self.movement(
+            &floats(&features[0..32]),
+            &integers::<i32>("i", &features[32..35])?,
+            &integers::<i64>("j", &features[35..38])?,
+        )
     }
 }
 
@@ -680,4 +742,22 @@ fn check_batch(got: usize, capacity: usize) -> Result<(), Error> {
 
 fn check_length(name: &'static str, got: usize, expected: usize) -> Result<(), Error> {
     if got == expected { Ok(()) } else { Err(Error::WrongLength { name, expected, got }) }
+}
+
+/// Features as the elements of a float32 input.
+fn floats(features: &[f64]) -> Vec<f32> {
+    features.iter().map(|&value| value as f32).collect()
+}
+
+/// Integers up to this are all numbers of float64.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Features as the elements of the integer input `name`.
+fn integers<T: TryFrom<i64>>(name: &'static str, features: &[f64]) -> Result<Vec<T>, Error> {
+    let whole = |(position, &value): (usize, &f64)| {
+        let is_whole = value.fract() == 0.0 && value.abs() <= EXACT;
+        let fits = if is_whole { T::try_from(value as i64).ok() } else { None };
+        fits.ok_or(Error::NotAnInteger { name, position })
+    };
+    features.iter().enumerate().map(whole).collect()
 }

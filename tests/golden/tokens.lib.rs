@@ -60,12 +60,28 @@ impl Model {
         Ok(self.session(batch_size("tokens", tokens.len(), 5, 0)?).predict(tokens, type_)?.into_owned())
     }
 
+    /// Runs `serving_default` for one example, in a session of its own: see [`Session::predict_features`].
+    ///
+    /// # Errors
+    /// As [`Session::predict_features`].
+    pub fn predict_features(&self, features: &[f64]) -> Result<OwnedPredictOutputs, Error> {
+        Ok(self.session(1).predict_features(features)?.into_owned())
+    }
+
     /// Runs `scale` in a session of its own: see [`Session::scale`].
     ///
     /// # Errors
     /// As [`Session::scale`].
     pub fn scale(&self, x: &[f32], y: &[f32]) -> Result<OwnedScaleOutputs, Error> {
         Ok(self.session(1).scale(x, y)?.into_owned())
+    }
+
+    /// Runs `scale` for one example, in a session of its own: see [`Session::scale_features`].
+    ///
+    /// # Errors
+    /// As [`Session::scale_features`].
+    pub fn scale_features(&self, features: &[f32]) -> Result<OwnedScaleOutputs, Error> {
+        Ok(self.session(1).scale_features(features)?.into_owned())
     }
 }
 
@@ -119,6 +135,16 @@ impl Session {
         })
     }
 
+    /// [`Session::predict`] for one example, whose inputs stand in one vector, one after the other:
+    /// `tokens` (5), `type_` (5).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn predict_features(&mut self, features: &[f64]) -> Result<PredictOutputs<'_>, Error> {
+        check_length("features", features.len(), 10)?;
+        self.predict(&integers::<i32>("tokens", &features[0..5])?, &integers::<u8>("type_", &features[5..10])?)
+    }
+
     /// Runs `scale`.
     ///
     /// - `x`: `[3, 2]`, float32
@@ -133,6 +159,16 @@ impl Session {
         check_length("y", y.len(), 2)?;
         let scaled = model::scale(&self.model.weights, &self.threads, &mut self.arena, n, x, y)?;
         Ok(ScaleOutputs { scaled: self.arena.part(scaled), scaled_shape: [2, 3] })
+    }
+
+    /// [`Session::scale`] for one example, whose inputs stand in one vector, one after the other:
+    /// `x` (6), `y` (2).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn scale_features(&mut self, features: &[f32]) -> Result<ScaleOutputs<'_>, Error> {
+        check_length("features", features.len(), 8)?;
+        self.scale(&features[0..6], &features[6..8])
     }
 }
 
@@ -216,4 +252,17 @@ fn check_batch(got: usize, capacity: usize) -> Result<(), Error> {
 
 fn check_length(name: &'static str, got: usize, expected: usize) -> Result<(), Error> {
     if got == expected { Ok(()) } else { Err(Error::WrongLength { name, expected, got }) }
+}
+
+/// Integers up to this are all numbers of float64.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Features as the elements of the integer input `name`.
+fn integers<T: TryFrom<i64>>(name: &'static str, features: &[f64]) -> Result<Vec<T>, Error> {
+    let whole = |(position, &value): (usize, &f64)| {
+        let is_whole = value.fract() == 0.0 && value.abs() <= EXACT;
+        let fits = if is_whole { T::try_from(value as i64).ok() } else { None };
+        fits.ok_or(Error::NotAnInteger { name, position })
+    };
+    features.iter().enumerate().map(whole).collect()
 }

@@ -52,6 +52,13 @@ pub enum Error {
         /// Length of the axis; valid indices are `0..length`.
         length: usize,
     },
+    /// A number of a feature vector is not one of its input's integer type.
+    NotAnInteger {
+        /// The tensor's name in the signature.
+        name: &'static str,
+        /// Where the number stands in the tensor.
+        position: usize,
+    },
     /// A block of weights has another size than the model needs.
     WrongWeightsLength {
         /// The file, or `None` for bytes in memory.
@@ -109,6 +116,10 @@ impl fmt::Display for Error {
                 f,
                 "index {index} at position {position} is out of range: the axis has {length} elements"
             ),
+            Self::NotAnInteger { name, position } => write!(
+                f,
+                "the feature at position {position} of `{name}` is no integer of its type"
+            ),
             Self::WrongWeightsLength {
                 path,
                 expected,
@@ -137,7 +148,7 @@ mod tests {
 
     #[test]
     fn says_what_was_expected() {
-        let cases: [(Error, &str); 8] = [
+        let cases: [(Error, &str); 9] = [
             (
                 Error::WrongLength {
                     name: "x",
@@ -176,6 +187,13 @@ mod tests {
                     length: 10,
                 },
                 "index -1 at position 3 is out of range: the axis has 10 elements",
+            ),
+            (
+                Error::NotAnInteger {
+                    name: "x",
+                    position: 4,
+                },
+                "the feature at position 4 of `x` is no integer of its type",
             ),
             (
                 Error::WrongWeightsLength {

@@ -1,0 +1,152 @@
+"""What the crate's own test compares with: inputs, and what TensorFlow makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from tfrc.backend_rust import Decisions, Features
+from tfrc.compiler.draws import Inputs, draw_inputs
+from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend import Imported, TensorInfo
+from tfrc.ir.dtype import numpy_dtype
+from tfrc.ir.weights import Array
+
+PREDICTIONS = "predictions"
+"""The array of a features file that holds what is expected of a model with one output."""
+
+DEFAULT = "serving_default"
+
+
+class FeaturesFile:
+    """An npz file with an array for each input, and what is expected of the model.
+
+    Expected values stand under `predictions`, or under the name of an output; what is missing is
+    TensorFlow's. Signatures that the file is not for get drawn inputs: it is for the default one.
+    """
+
+    def __init__(self, path: Path, imported: Imported):
+        """Errors: ModelError if the file cannot be read, or its arrays do not fit the model."""
+        self.path = path
+        names = list(imported.signatures)
+        self.signature = DEFAULT if DEFAULT in names else names[0]
+        info = imported.signatures[self.signature]
+        arrays = self.read()
+        given = {name: self.fitting(name, arrays, tensor) for name, tensor in info.inputs.items()}
+        self.expected = {name: arrays[name] for name in info.outputs if name in arrays}
+        self.check_batch(given, info.inputs)
+        if PREDICTIONS in arrays and not self.expected:
+            if len(info.outputs) > 1:
+                raise ModelError(
+                    f"--features {path}: the model has several outputs, so their values stand "
+                    f"under {', '.join(info.outputs)}, not under {PREDICTIONS}"
+                )
+            self.expected = {next(iter(info.outputs)): arrays[PREDICTIONS]}
+        drawn = draw_inputs(imported.module) if len(names) > 1 else {}
+        self.inputs: Inputs = {**drawn, self.signature: given}
+
+    def read(self) -> dict[str, Array]:
+        """All arrays of the file."""
+        try:
+            with self.path.open("rb") as file, np.load(file) as arrays:
+                return dict(arrays.items())
+        except (OSError, ValueError, BadZipFile, EOFError, AttributeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else "it is empty"
+            raise ModelError(f"--features {self.path} is no npz of numbers: {reason}") from error
+
+    def fitting(self, name: str, arrays: Mapping[str, Array], tensor: TensorInfo) -> Array:
+        """The array of an input, in its type."""
+        if name not in arrays:
+            raise ModelError(
+                f"--features {self.path} has no array '{name}' for the input of that name: "
+                f"it has {', '.join(arrays) or 'nothing'}"
+            )
+        array = arrays[name]
+        shape = tensor.shape or ()
+        sizes = [None if dim.scale else int(dim) for dim in shape]
+        if len(sizes) != array.ndim or any(
+            size not in (None, got) for size, got in zip(sizes, array.shape, strict=True)
+        ):
+            raise ModelError(
+                f"--features {self.path}: '{name}' has the shape {list(array.shape)}, "
+                f"but the model takes [{', '.join(map(str, shape))}]"
+            )
+        dtype = numpy_dtype(tensor.element)
+        with np.errstate(all="ignore"):
+            cast = array.astype(dtype) if array.dtype.kind in "biuf" else None
+        if cast is None or (dtype.kind != "f" and not np.array_equal(cast, array)):
+            raise ModelError(
+                f"--features {self.path}: '{name}' is {array.dtype}, but the model takes {dtype}"
+            )
+        return cast
+
+    def check_batch(self, given: Mapping[str, Array], inputs: Mapping[str, TensorInfo]) -> None:
+        """Refuse inputs of different numbers of examples, or of none."""
+        batched = [name for name, info in inputs.items() if info.shape and info.shape[0].scale]
+        sizes = {given[name].shape[0] for name in batched}
+        if len(sizes) > 1 or 0 in sizes:
+            lengths = ", ".join(f"'{name}' {given[name].shape[0]}" for name in batched)
+            raise ModelError(
+                f"--features {self.path}: the arrays should have the same number of examples, "
+                f"and at least one: {lengths}"
+            )
+
+    def expect(
+        self,
+        features: Mapping[str, Features],
+        decisions: Decisions | None,
+        allowed: float,
+        warnings: list[str],
+    ) -> dict[str, Features]:
+        """The features with the expected values in the place of TensorFlow's.
+
+        Errors: ModelError if they have other sizes. They may be the scores of a classifier alone.
+        """
+        column = decisions.columns.get(self.signature) if decisions is not None else None
+        recorded = features[self.signature]
+        outputs = dict(recorded.outputs)
+        for name, expected in self.expected.items():
+            given = outputs[name]
+            outputs[name] = self.placed(name, expected, given, column)
+            wanted, got = outputs[name].astype(np.float64), given.astype(np.float64)
+            difference = float(np.abs(wanted - got).max(initial=0))
+            if difference > allowed * float(np.abs(got).max(initial=0)):
+                warnings.append(
+                    f"the expected values of '{name}' in {self.path} differ from what TensorFlow "
+                    f"gives here, by up to {difference:.3g}: the crate's test holds to the file"
+                )
+        return {**features, self.signature: Features(recorded.inputs, outputs)}
+
+    def placed(self, name: str, expected: Array, output: Array, column: int | None) -> Array:
+        """The expected values in the shape of the output; scores alone are its `column`."""
+        if expected.size == output.size:
+            return expected.reshape(output.shape).astype(output.dtype)
+        if column is None or expected.size != len(output):
+            raise ModelError(
+                f"--features {self.path}: the expected values of '{name}' have the shape "
+                f"{list(expected.shape)}, but the model gives {list(output.shape)}"
+            )
+        result = output.copy()
+        result.reshape(len(output), -1)[:, column] = expected.reshape(-1)
+        return result
+
+
+def record(imported: Imported, inputs: Inputs, warnings: list[str]) -> dict[str, Features] | None:
+    """What TensorFlow makes of the inputs; None, with a warning, if it refuses them."""
+    result: dict[str, Features] = {}
+    for name, arrays in inputs.items():
+        try:
+            outputs = imported.runner(name, arrays)
+        except ModelError as error:
+            warnings.append(f"the crate has no test against TensorFlow: {error}")
+            return None
+        for output, array in outputs.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                warnings.append(
+                    f"output '{output}' of '{name}' is not finite for the inputs of the test"
+                )
+        result[name] = Features(arrays, outputs)
+    return result
