@@ -29,7 +29,7 @@ check-rust: cargo
 		RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
 	rustfmt --check --edition 2024 examples/mobilenet/src/main.rs
 
-test-python: $(VENV)/ready cargo
+test-python: $(VENV)/ready cargo browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-rust: cargo
@@ -53,9 +53,16 @@ $(VENV)/ready: pyproject.toml requirements/constraints.txt
 		{ echo "tfrc needs Python 3.11 or later: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint requirements/constraints.txt \
-		--editable . build filecheck hatchling hypothesis matplotlib pyright pytest pytest-xdist ruff \
+		--editable . build filecheck hatchling hypothesis matplotlib playwright pyright pytest pytest-xdist ruff \
 		scikit-learn
 	touch $@
+
+# The tests of the HTML report open it in Chromium, and are skipped where there is none.
+.PHONY: browser
+browser:
+	@command -v chromium chromium-browser >/dev/null || [ "$$(id -u)" != 0 ] || \
+		{ apt-get update --quiet=2 && apt-get install --quiet=2 --yes chromium >/dev/null; } || \
+		echo "no chromium, and it could not be installed: its tests are skipped" >&2
 
 .PHONY: cargo
 cargo:

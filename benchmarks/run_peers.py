@@ -11,6 +11,7 @@ tables. What does not build is named and left out.
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -82,12 +83,15 @@ def build_tfrc(folder: Path, target: Path) -> Path:
         f"job.inputs[{i}].{RUST_TYPE[str(value.dtype)].lower()}()"
         for i, value in enumerate(feeds.values())
     )
+    output = re.search(r"pub (\w+): &'session \[f32\]", (crate / "src/lib.rs").read_text())
+    assert output is not None, "the crate has an output of float32"
     (driver / "src/main.rs").write_text(
         "//! Drives a crate that tfrc made, with the protocol of the other runtimes.\n\n"
         "fn main() {\n    let job = protocol::Job::from_args();\n"
         "    let model = model::Model::new();\n"
         "    let mut session = model.session(job.batch()).with_threads(job.threads);\n"
-        f'    job.drive(|| session.predict({arguments}).expect("predict").first().to_vec());\n}}\n'
+        f"    job.drive(|| session.predict({arguments})"
+        f'.expect("predict").{output[1]}.to_vec());\n}}\n'
     )
     environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
     command = ["cargo", "build", "--release", "-q", "--manifest-path", str(driver / "Cargo.toml")]

@@ -2,51 +2,15 @@
 
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
-import pytest
-from xdsl.dialects.builtin import Builtin, ModuleOp
-from xdsl.dialects.func import Func
-from xdsl.parser import Parser
+from xdsl.dialects.builtin import ModuleOp
 
 from tfrc.compiler.drawing import graph_png, graph_svg
 from tfrc.compiler.flops import function_flops
-from tfrc.compiler.html_report import Snapshot, page
 from tfrc.compiler.module import functions
-from tfrc.compiler.pass_manager import PassManager, parse_passes
-from tfrc.ir.nn import NN
-from tfrc.ir.tf import TF
 from tfrc.ir.weights import CompilerContext
 
-NETWORK = """
-func.func @serving_default(%x: tensor<?x8x8x3xf32> {tf.name = "x & <y>"})
-    -> (tensor<?x6x6x4xf32> {tf.name = "probs"}) {
-  %w = nn.weight @"conv/kernel" : tensor<3x3x3x4xf32>
-  %0 = nn.conv2d %x, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1
-    : tensor<?x8x8x3xf32>, tensor<3x3x3x4xf32> -> tensor<?x6x6x4xf32> loc("conv")
-  %1 = nn.relu %0 : tensor<?x6x6x4xf32>
-  %2 = nn.softmax %1 axis = 3 : tensor<?x6x6x4xf32>
-  %3 = nn.add %2, %1 : tensor<?x6x6x4xf32>
-  func.return %3 : tensor<?x6x6x4xf32>
-}
-"""
-PASSES = "elementwise-to-map,select-kernels,in-place,free-early,plan-arena"
-
-
-def network() -> tuple[CompilerContext, ModuleOp]:
-    ctx = CompilerContext()
-    for dialect in (Builtin, Func, TF, NN):
-        ctx.load_dialect(dialect)
-    return ctx, Parser(ctx, NETWORK).parse_module()
-
-
-@pytest.fixture
-def report() -> str:
-    ctx, module = network()
-    snapshot = Snapshot("frozen graph <model>.pb", final=1)
-    PassManager(parse_passes(PASSES), [snapshot]).run(ctx, module)
-    snapshot.finish(module)
-    return page(snapshot, ["a weight holds NaN"])
+Network = tuple[CompilerContext, ModuleOp]
 
 
 class Balance(HTMLParser):
@@ -86,19 +50,19 @@ def test_the_plan_shows_every_buffer(report: str) -> None:
     assert "arena 576 bytes, lower bound 576" in report
 
 
-def test_flops_count_multiply_adds_twice() -> None:
-    _, module = network()
+def test_flops_count_multiply_adds_twice(network: Network) -> None:
+    _, module = network
     assert function_flops(functions(module)["serving_default"], 2) == 2 * 2 * 36 * 4 * 27
 
 
-def test_a_graph_has_a_box_for_each_operation_but_constants() -> None:
-    _, module = network()
+def test_a_graph_has_a_box_for_each_operation_but_constants(network: Network) -> None:
+    _, module = network
     svg = graph_svg(module)
     assert svg.count("<rect") == 6
     assert svg.count("<path") == 6
     assert ">conv<" in svg
 
 
-def test_png(tmp_path: Path) -> None:
-    _, module = network()
+def test_png(network: Network) -> None:
+    _, module = network
     assert graph_png(module).startswith(b"\x89PNG\r\n")
