@@ -11,7 +11,9 @@ from xdsl.ir import Operation
 from xdsl.printer import Printer
 
 from tfrc.ir import nn, rt
+from tfrc.ir.tf import NodeOp
 from tfrc.ir.weights import CompilerContext
+from tfrc.passes.attributes import text
 
 
 class DumpPrinter(Printer):
@@ -33,8 +35,19 @@ def module_text(module: ModuleOp) -> str:
 
 def weight_names(module: ModuleOp) -> list[str]:
     """The weights that the module refers to, each once, in order of first use."""
-    keys = (op.key for op in module.walk() if isinstance(op, nn.WeightOp | rt.WeightOp))
-    return list(dict.fromkeys(keys))
+    keys = (_key(op) for op in module.walk())
+    return list(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _key(op: Operation) -> str | None:
+    """The weight that an operation refers to; the initial value of a variable is one."""
+    match op:
+        case nn.WeightOp() | rt.WeightOp() | nn.VariableOp():
+            return op.key
+        case NodeOp() if "key" in op.attrs.data:
+            return text(op.attrs.data, "key")
+        case _:
+            return None
 
 
 def write_weights(module: ModuleOp, ctx: CompilerContext, path: Path) -> None:

@@ -18,6 +18,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tfrc.compiler.draws import Inputs
 from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend import Runner
 from tfrc.compiler.module import argument_names, functions, result_names
 from tfrc.compiler.pass_manager import Step
 from tfrc.ir import nn, reference, rt, rt_reference
@@ -45,10 +46,11 @@ class VerifyEach:
     """An observer that raises ModelError after the first pass that changed the numbers.
 
     `truth` runs a signature in TensorFlow; without it, the module before any pass is the truth.
+    Variables have their initial values before each run, and what they hold behind it is compared.
     """
 
     inputs: Inputs
-    truth: Callable[[str, Mapping[str, Array]], Mapping[str, Array]] | None = None
+    truth: Runner | None = None
     expected: dict[str, Mapping[str, Array]] = field(default_factory=dict[str, Mapping[str, Array]])
     before: dict[str, Values] = field(default_factory=dict[str, Values])
 
@@ -62,15 +64,23 @@ class VerifyEach:
             except CannotRun:
                 continue
             if signature not in self.expected:
-                self.expected[signature] = (
-                    self.truth(signature, self.inputs[signature]) if self.truth else outputs
-                )
+                self.expected[signature] = self.expect(signature, outputs)
             self.compare(step, signature, outputs, values)
             self.before[signature] = values
 
+    def expect(self, signature: str, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The true outputs and variables."""
+        if self.truth is None:
+            return outputs
+        self.truth.reset()
+        expected = self.truth(signature, self.inputs[signature])
+        return {**expected, **variables(self.truth.variables())}
+
     def run(self, step: Step, signature: str, function: FuncOp, values: Values) -> dict[str, Array]:
-        """The outputs of `function` by name; `values` receives every intermediate value."""
+        """The outputs of `function` and all variables; `values` receives every other value."""
         inputs = self.inputs[signature]
+        weights = step.ctx.weights
+        state: reference.State = {}
 
         def observe(op: Operation, value: Array) -> None:
             values.append((op, value.copy()))
@@ -80,27 +90,34 @@ class VerifyEach:
         if level(step.module) == "rt":
             arena = rt.ARENA in function.attributes
             results = rt_reference.run(
-                function, arguments, step.ctx.weights, arena=arena, observe=observe
+                function, arguments, weights, arena=arena, observe=observe, state=state
             )
-            return dict(zip(names[len(inputs) :], results, strict=True))
-        if level(step.module) == "tf":
+        elif level(step.module) == "tf":
             results = run_tf(function, arguments, step.ctx, observe)
         else:
-            results = reference.run(function, arguments, step.ctx.weights, observe)
-        return dict(zip(result_names(function), results, strict=True))
+            results = reference.run(function, arguments, weights, observe, state)
+        outputs = result_names(function) or names[len(inputs) :]
+        declared = [op.key for op in step.module.ops if isinstance(op, nn.VariableOp)]
+        after = {key: state.get(key, weights[key]) for key in declared}
+        return {**dict(zip(outputs, results, strict=True)), **variables(after)}
 
     def compare(
         self, step: Step, signature: str, outputs: Mapping[str, Array], values: Values
     ) -> None:
         """Errors: ModelError if an output differs from the truth."""
-        for name, expected in self.expected[signature].items():
-            difference = distance(outputs[name], expected)
+        for name, actual in outputs.items():
+            difference = distance(actual, self.expected[signature][name])
             if difference > TOLERANCE:
                 raise ModelError(
                     f"pass {step.number} '{step.name}' changed the numbers: output '{name}' of "
                     f"'{signature}' differs by {difference:.2g} of its largest magnitude; "
                     + beginning(self.before.get(signature, []), values)
                 )
+
+
+def variables(values: Mapping[str, Array]) -> dict[str, Array]:
+    """The values of variables among outputs, under names that no output has."""
+    return {f"variable {key}": value for key, value in values.items()}
 
 
 def distance(actual: Array, expected: Array) -> float:

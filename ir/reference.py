@@ -432,21 +432,36 @@ def batch_size(formals: Sequence[SSAValue], arguments: Sequence[Array]) -> int:
 
 Observer = Callable[[Operation, Array], None]
 
+State = dict[str, Array]
+"""The values of variables; one that is not there has its initial value."""
+
 
 def run(
     func: FuncOp,
     arguments: Sequence[Array],
     weights: WeightStore,
     observe: Observer | None = None,
+    state: State | None = None,
 ) -> list[Array]:
-    """Evaluate a function of `nn` operations; `observe` sees each operation and its result."""
+    """Evaluate a function of `nn` operations; `observe` sees each operation and its result.
+
+    What the function assigns is in `state` afterwards.
+    """
     n = batch_size(func.args, arguments)
     values: dict[SSAValue, Array] = dict(zip(func.args, arguments, strict=True))
+    state = state if state is not None else {}
     for op in func.body.block.ops:
         operands = [values[operand] for operand in op.operands]
-        if isinstance(op, ReturnOp):
-            return operands
-        result = evaluate_op(op, operands, weights, n)
+        match op:
+            case ReturnOp():
+                return operands
+            case nn.AssignOp():
+                state[op.key] = np.array(operands[0])
+                continue
+            case nn.ReadOp():
+                result = state.get(op.key, weights[op.key])
+            case _:
+                result = evaluate_op(op, operands, weights, n)
         values[op.results[0]] = result
         if observe is not None:
             observe(op, result)

@@ -97,6 +97,31 @@ class WeightOp(IRDLOperation):
 
 
 @irdl_op_definition
+class VariableOp(IRDLOperation):
+    """`%v = rt.variable @"dense/kernel" : memref<…>`: the memory of an `nn.variable`.
+
+    It holds the variable's value when the function is called, and outlives the call. A kernel that
+    writes it changes the value, so that whatever reads the old one stands before.
+    """
+
+    name = "rt.variable"
+
+    sym = prop_def(SymbolRefAttr)
+    result = result_def(MemRefType)
+
+    traits = traits_def(Pure())
+    assembly_format = "$sym attr-dict `:` type($result)"
+
+    def __init__(self, key: str, result_type: MemRefType[Attribute]):
+        super().__init__(properties={"sym": SymbolRefAttr(key)}, result_types=[result_type])
+
+    @property
+    def key(self) -> str:
+        """The name of the variable."""
+        return self.sym.root_reference.data
+
+
+@irdl_op_definition
 class SizeOp(IRDLOperation):
     """`%0 = rt.size <49*N> : index`: a dimension that depends on the batch."""
 
@@ -272,4 +297,4 @@ class CallOp(IRDLOperation):
             printer.print_region(self.body)
 
 
-RT = Dialect("rt", [WeightOp, SizeOp, ViewOp, CallOp], [])
+RT = Dialect("rt", [WeightOp, VariableOp, SizeOp, ViewOp, CallOp], [])

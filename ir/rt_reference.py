@@ -18,7 +18,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from tfrc.ir import rt
 from tfrc.ir.dtype import numpy_dtype
-from tfrc.ir.reference import batch_size, evaluate
+from tfrc.ir.reference import State, batch_size, evaluate
 from tfrc.ir.reference_elementwise import evaluate_body
 from tfrc.ir.shape import DimsAttr, at, element_of, shape_of
 from tfrc.ir.weights import WeightStore
@@ -88,8 +88,13 @@ def run(
     *,
     arena: bool = False,
     observe: Observer | None = None,
+    state: State | None = None,
 ) -> list[Array]:
-    """The outputs for these inputs; `observe` sees each call and what it wrote."""
+    """The outputs for these inputs; `observe` sees each call and what it wrote.
+
+    Variables lie in `state`, and are written there.
+    """
+    state = state if state is not None else {}
     inputs = len(arguments)
     n = batch_size(list(function.args[:inputs]), arguments)
     memory = Memory(function, n, arena)
@@ -105,12 +110,16 @@ def run(
         match op:
             case rt.WeightOp():
                 buffers[op.result] = weights[op.key]
+            case rt.VariableOp():
+                if op.key not in state:
+                    state[op.key] = np.array(weights[op.key])
+                buffers[op.result] = state[op.key]
             case rt.SizeOp():
                 pass
             case AllocOp():
                 buffers[op.memref] = memory.allocate(op)
             case DeallocOp():
-                buffers[op.memref].view(np.uint8)[...] = POISON
+                buffers[op.memref].reshape(-1).view(np.uint8)[...] = POISON
             case rt.ViewOp():
                 start = op.offset.dims[0].at(n)
                 shape, _ = memory.layout(op.result)
@@ -119,7 +128,7 @@ def run(
             case rt.CallOp():
                 result = np.array(call(op, buffers, n))
                 for scratch in op.scratch:
-                    buffers[scratch].view(np.uint8)[...] = POISON
+                    buffers[scratch].reshape(-1).view(np.uint8)[...] = POISON
                 buffers[op.outs[0]][...] = result
                 if observe is not None:
                     observe(op, result)

@@ -16,6 +16,8 @@ A contiguous slice becomes a view, and the inputs of a contiguous concatenation 
     rt.call @concat(inputs = %1,              %2 = rt.view %0 offset <16> …
         inputs = %x) -> %0 {axis = 0}         rt.call @copy(input = %x) -> %2
 
+The new value of a variable is computed in the variable: see `assignments.py`.
+
 Legal if the kernel reads an element before it writes the one in its place (`IN_PLACE`), the input
 has the result's type and is all of an allocation, and no alias of that allocation is read later or
 by another operand of the call. Arguments are never overwritten: an input belongs to the caller. An
@@ -41,14 +43,8 @@ from tfrc.ir import rt
 from tfrc.ir.nn.base import get_ints
 from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
 from tfrc.passes.aliases import covers_root, root
-
-IN_PLACE: dict[str, frozenset[str]] = {
-    "map": frozenset({"inputs"}),
-    "softmax": frozenset({"input"}),
-    "log_softmax": frozenset({"input"}),
-    "layer_norm": frozenset({"input"}),
-}
-"""Kernel → the operands that it may overwrite."""
+from tfrc.passes.assignments import Assignments
+from tfrc.passes.kernels import IN_PLACE
 
 NOTHING, ONE = Dim(0, 0), Dim(0, 1)
 
@@ -58,7 +54,8 @@ class Reuse:
     """Rewrites one function, call by call in program order.
 
     `first` and `last` are the positions of the operations that touch a buffer through any alias,
-    `deallocs` the end of its life, and `sliced` how much of it contiguous slices take.
+    `deallocs` the end of its life, `sliced` how much of it contiguous slices take, and `written`
+    holds what some call writes.
     """
 
     block: Block
@@ -67,6 +64,7 @@ class Reuse:
     last: dict[SSAValue, int] = field(default_factory=dict[SSAValue, int])
     deallocs: dict[SSAValue, DeallocOp] = field(default_factory=dict[SSAValue, DeallocOp])
     sliced: dict[SSAValue, Dim] = field(default_factory=dict[SSAValue, Dim])
+    written: set[SSAValue] = field(default_factory=set[SSAValue])
 
     @staticmethod
     def of(function: FuncOp) -> Reuse:
@@ -80,6 +78,8 @@ class Reuse:
             for base in map(root, op.operands):
                 state.first.setdefault(base, i)
                 state.last[base] = i
+            if isinstance(op, rt.CallOp):
+                state.written.update(map(root, op.outs))
             if isinstance(op, rt.CallOp) and contiguous_offset(op) is not None:
                 base, size = root(op.ins[0]), rt.elements(op.outs[0])
                 state.sliced[base] = state.sliced.get(base, NOTHING) + size
@@ -94,7 +94,8 @@ class Reuse:
                 if offset is not None and isinstance(out.owner, AllocOp):
                     self.view(op, out, offset)
             case "concat":
-                if joins_contiguously(op) and self.is_begun_by(op, out):
+                is_variable = isinstance(root(out).owner, rt.VariableOp)
+                if joins_contiguously(op) and self.is_begun_by(op, out) and not is_variable:
                     self.join(op, root(out))
             case _:
                 self.overwrite(op, out)
@@ -133,9 +134,14 @@ class Reuse:
         return None
 
     def view(self, op: rt.CallOp, out: SSAValue, offset: Dim) -> None:
-        """Make a slice a view, unless that keeps a buffer alive for a small part of it."""
+        """Make a slice a view, unless that keeps a buffer alive for a small part of it.
+
+        A variable that is written does not keep what a view would look at.
+        """
         source = op.ins[0]
         base = root(source)
+        if isinstance(base.owner, rt.VariableOp) and base in self.written:
+            return
         lengthens = isinstance(base.owner, AllocOp) and self.last[base] < self.last[out]
         if lengthens and self.sliced[base].at(1) * 2 < rt.elements(base).at(1):
             return
@@ -241,6 +247,7 @@ def joins_contiguously(op: rt.CallOp) -> bool:
 
 def reuse(function: FuncOp) -> None:
     """Rewrite every call of `function` that can save a buffer or a copy."""
+    Assignments(function).rewrite()
     state = Reuse.of(function)
     for op in list(function.body.block.ops):
         if isinstance(op, rt.CallOp):

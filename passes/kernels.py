@@ -24,6 +24,17 @@ from tfrc.ir.shape import Dim, count, shape_of
 PANEL = 16
 """Columns of a panel of packed weights."""
 
+FALLIBLE = frozenset({"gather"})
+"""Kernels that refuse what they are given: an index is out of range."""
+
+IN_PLACE: dict[str, frozenset[str]] = {
+    "map": frozenset({"inputs"}),
+    "softmax": frozenset({"input"}),
+    "log_softmax": frozenset({"input"}),
+    "layer_norm": frozenset({"input"}),
+}
+"""Kernel → the operands that it may overwrite."""
+
 PADDED_BLOCK = 65536
 """Elements of padded input that a convolution makes at a time, if one sample has fewer."""
 

@@ -19,16 +19,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr
+from xdsl.dialects.builtin import FunctionType, ModuleOp, StringAttr, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
-from tfrc.ir.tf import DimsOp, NodeOp
+from tfrc.ir import nn
+from tfrc.ir.tf import DimsOp, NodeOp, ResourceType
 from tfrc.passes.constants import element_type, erase_unused
 from tfrc.passes.dead_nodes import erase_dead_nodes
 from tfrc.passes.folding import Folder
 from tfrc.passes.legalize import LEGALIZATIONS, Refusal, Unsupported, legalize
+from tfrc.passes.legalize.state import HANDLE, Variables
 from tfrc.passes.legalize.table import Builder, is_supported_element
 from tfrc.passes.legalize.unsupported import Problem
 
@@ -37,7 +39,7 @@ def _refuse_types(node: NodeOp) -> None:
     """Refuse element types that no kernel computes with."""
     for value in (*node.outputs, *node.inputs):
         element = element_type(value)
-        if not is_supported_element(element):
+        if not isinstance(element, ResourceType) and not is_supported_element(element):
             raise Refusal(
                 f"it computes with {element}: float32, float64, integers and bool are supported"
             )
@@ -51,14 +53,19 @@ class Legalizer:
         self.problems: list[tuple[NodeOp, Problem]] = []
         self.tainted: set[Operation] = set()
         """Nodes that stayed for want of a legalization, and all that depend on them."""
+        self.types: dict[str, TensorType[Attribute]] = {}
+        """The variables of the module."""
 
     def function(self, func: FuncOp) -> None:
         """Legalize the body of `func`, and give it the type of what it returns."""
         erase_dead_nodes(func)
+        variables = Variables(func, self.folder.constants.weights, self.types)
         for op in list(func.body.block.ops):
-            if isinstance(op, NodeOp):
-                self.node(op)
-        self.materialize_results(func)
+            # A handle falls with the last node that takes it.
+            if isinstance(op, NodeOp) and op.op.data != HANDLE:
+                self.node(op, variables)
+        self.materialize_results(func, variables)
+        variables.finish()
         erase_dead_nodes(func)
         erase_unused(list(func.body.block.ops))
         last = func.body.block.last_op
@@ -67,7 +74,7 @@ class Legalizer:
             func.function_type.inputs.data, [v.type for v in last.operands]
         )
 
-    def node(self, node: NodeOp) -> None:
+    def node(self, node: NodeOp, variables: Variables) -> None:
         """Replace one node, or note why not."""
         if any(isinstance(v.owner, Operation) and v.owner in self.tainted for v in node.inputs):
             self.tainted.add(node)
@@ -80,7 +87,7 @@ class Legalizer:
                 self.refuse(node, None)
                 return
             _refuse_types(node)
-            values = legalize(node, self.folder.constants)
+            values = legalize(node, self.folder.constants, variables)
         except Refusal as refusal:
             self.refuse(node, str(refusal))
             return
@@ -95,21 +102,23 @@ class Legalizer:
         self.tainted.add(node)
         self.problems.append((node, Problem(node.op.data, node.node_name, reason)))
 
-    def materialize_results(self, func: FuncOp) -> None:
+    def materialize_results(self, func: FuncOp, variables: Variables) -> None:
         """A shape that a function returns is a tensor like any other."""
         last = func.body.block.last_op
         assert isinstance(last, ReturnOp)
         for i, value in enumerate(last.operands):
             if isinstance(value.owner, DimsOp):
-                last.operands[i] = _as_tensor(value, last, self.folder)
+                last.operands[i] = _as_tensor(value, last, self.folder, variables)
 
 
-def _as_tensor(value: SSAValue, before: Operation, folder: Folder) -> SSAValue:
+def _as_tensor(
+    value: SSAValue, before: Operation, folder: Folder, variables: Variables
+) -> SSAValue:
     anchor = NodeOp("Identity", [value], {}, [value.type], before.location)
     block = before.parent_block()
     assert block is not None
     block.insert_op_before(anchor, before)
-    result = Builder(anchor, folder.constants).tensor(0)
+    result = Builder(anchor, folder.constants, variables).tensor(0)
     anchor.detach()
     anchor.erase()
     return result
@@ -132,6 +141,10 @@ class LegalizeTfPass(ModulePass):
         problems = [p for node, p in legalizer.problems if node.parent is not None]
         if problems:
             raise Unsupported(problems)
+        first = op.body.block.first_op
+        for key in sorted(legalizer.types):
+            assert first is not None
+            op.body.block.insert_op_before(nn.VariableOp(key, legalizer.types[key]), first)
         for func in list(op.ops):
             if isinstance(func, FuncOp) and func.sym_visibility == private:
                 # A body that While or If ran; no node refers to one any more.

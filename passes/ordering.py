@@ -27,13 +27,19 @@ class Task:
     """Computes the tensor of its own number, of `size` bytes, from those of the tasks `reads`.
 
     It needs `scratch` bytes while it runs. Its result may lie where one of `overwrites` did, if
-    nothing reads that later.
+    nothing reads that later. It runs `after` others, of which it reads nothing.
     """
 
     reads: tuple[int, ...]
     size: int
     scratch: int = 0
     overwrites: frozenset[int] = frozenset()
+    after: tuple[int, ...] = ()
+
+    @property
+    def requires(self) -> tuple[int, ...]:
+        """The tasks that run before it."""
+        return (*self.reads, *self.after)
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Tasks:
-    """All tasks of a function, in an order that respects what they read."""
+    """All tasks of a function, in an order that respects what they require."""
 
     tasks: Sequence[Task]
 
@@ -63,6 +69,15 @@ class Tasks:
             for j in task.reads:
                 readers[j].append(i)
         return readers
+
+    @cached_property
+    def successors(self) -> list[list[int]]:
+        """The tasks that require each task."""
+        successors: list[list[int]] = [[] for _ in self.tasks]
+        for i, task in enumerate(self.tasks):
+            for j in task.requires:
+                successors[j].append(i)
+        return successors
 
     def profile(self, order: Sequence[int]) -> Profile:
         """What is alive when the tasks run in this order."""
@@ -91,7 +106,7 @@ class Tasks:
         order: list[int] = []
         done = [False] * len(self.tasks)
         for root in range(len(self.tasks)):
-            if self.readers[root]:
+            if self.successors[root]:
                 continue
             pending = [(root, False)]
             while pending:
@@ -103,14 +118,14 @@ class Tasks:
                     order.append(i)
                     continue
                 pending.append((i, True))
-                operands = sorted(self.tasks[i].reads, key=lambda j: (self.tasks[j].size, -j))
+                operands = sorted(self.tasks[i].requires, key=lambda j: (self.tasks[j].size, -j))
                 pending += [(j, False) for j in operands if not done[j]]
         return order
 
     def greedy(self) -> list[int]:
         """Always the task that adds least to what is alive; of equals, the first."""
         left = [len(readers) for readers in self.readers]
-        waiting = [len(task.reads) for task in self.tasks]
+        waiting = [len(task.requires) for task in self.tasks]
         done = [False] * len(self.tasks)
         order: list[int] = []
         heap: list[tuple[int, int]] = []
@@ -134,7 +149,7 @@ class Tasks:
                     last = next(k for k in self.readers[j] if not done[k])
                     if not waiting[last]:
                         offer(last)
-            for k in self.readers[i]:
+            for k in self.successors[i]:
                 waiting[k] -= 1
                 if not waiting[k]:
                     offer(k)
@@ -218,7 +233,7 @@ class Window:
                 for j in task.reads
                 if all(position[k] < window.stop for k in tasks.readers[j])
             ]
-            requires = sum(bits.get(j, 0) for j in task.reads)
+            requires = sum(bits.get(j, 0) for j in task.requires)
             self.steps.append(Step(task, bits[i], requires, tuple(ends), bool(tasks.readers[i])))
 
     def search(self, before: int, limit: int) -> tuple[int, list[int]] | None:

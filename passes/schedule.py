@@ -15,7 +15,8 @@ outputs. `ordering.py` has the method.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -26,11 +27,10 @@ from xdsl.passes import ModulePass
 from tfrc.ir import nn
 from tfrc.ir.dtype import size_of
 from tfrc.ir.shape import count, element_of, shape_of
-from tfrc.passes.in_place import IN_PLACE
-from tfrc.passes.kernels import KERNELS, named_operands
+from tfrc.passes.kernels import FALLIBLE, IN_PLACE, KERNELS, named_operands
 from tfrc.passes.ordering import Task, Tasks
 
-FOLLOWERS = nn.ConstantOp | nn.WeightOp | nn.ReshapeOp
+FOLLOWERS = nn.ConstantOp | nn.WeightOp | nn.ReadOp | nn.ReshapeOp
 """Operations that take no memory: they go where they are first needed."""
 
 
@@ -68,14 +68,73 @@ def task(op: Operation, numbers: dict[SSAValue, int], returned: set[SSAValue]) -
     return Task(tuple(dict.fromkeys(reads)), size, scratch, frozenset(once))
 
 
-def tasks_of(operations: Sequence[Operation], returned: set[SSAValue]) -> Tasks:
+def tasks_of(
+    operations: Sequence[Operation], after: Sequence[set[int]], returned: set[SSAValue]
+) -> Tasks:
     """The operations as tasks, in their order."""
     numbers: dict[SSAValue, int] = {}
     tasks: list[Task] = []
     for i, op in enumerate(operations):
-        tasks.append(task(op, numbers, returned))
+        one = task(op, numbers, returned)
+        tasks.append(replace(one, after=tuple(sorted(after[i].difference(one.reads)))))
         numbers[op.results[0]] = i
     return Tasks(tasks)
+
+
+class Order:
+    """Which operations must run before which, by their numbers.
+
+    What computes the new value of a variable runs after all that reads the old one, and after all
+    that can fail, so that it may write over the variable. Where that is impossible, because one of
+    these needs the new value, the value is copied in the end.
+    """
+
+    def __init__(self, operations: Sequence[Operation], assignments: Sequence[nn.AssignOp]):
+        self.numbers = {op.results[0]: i for i, op in enumerate(operations)}
+        self.successors: list[set[int]] = [set() for _ in operations]
+        self.after: list[set[int]] = [set() for _ in operations]
+        readers: dict[str, set[int]] = {}
+        fallible: set[int] = set()
+        for i, op in enumerate(operations):
+            for base in map(source, op.operands):
+                if base in self.numbers:
+                    self.successors[self.numbers[base]].add(i)
+                elif isinstance(base.owner, nn.ReadOp):
+                    readers.setdefault(base.owner.key, set()).add(i)
+            if op.name.removeprefix("nn.") in FALLIBLE:
+                fallible.add(i)
+        for each in assignments:
+            writer = self.numbers.get(source(each.value))
+            if writer is not None:
+                self.hold(writer, (readers.get(each.key, set()) | fallible) - {writer})
+
+    def hold(self, writer: int, before: set[int]) -> None:
+        """Let `writer` run after all of `before`, unless one of them needs it."""
+        reached, pending = {writer}, [writer]
+        while pending:
+            new = self.successors[pending.pop()] - reached
+            reached |= new
+            pending += new
+        if reached.isdisjoint(before):
+            self.after[writer] |= before
+            for i in before:
+                self.successors[i].add(writer)
+
+    def given(self) -> list[int]:
+        """The order of the numbers as far as it is possible."""
+        waiting = [0] * len(self.after)
+        for successors in self.successors:
+            for i in successors:
+                waiting[i] += 1
+        ready = [i for i, count in enumerate(waiting) if not count]
+        order: list[int] = []
+        while ready:
+            order.append(heappop(ready))
+            for i in self.successors[order[-1]]:
+                waiting[i] -= 1
+                if not waiting[i]:
+                    heappush(ready, i)
+        return order
 
 
 def schedule(function: FuncOp) -> None:
@@ -83,10 +142,19 @@ def schedule(function: FuncOp) -> None:
     block = function.body.block
     last = block.last_op
     assert isinstance(last, ReturnOp)
-    operations = [op for op in block.ops if not isinstance(op, FOLLOWERS | ReturnOp)]
-    returned = set(map(source, last.arguments))
-    order = tasks_of(operations, returned).order()
-    if order == list(range(len(order))):
+    assignments = [op for op in block.ops if isinstance(op, nn.AssignOp)]
+    kept = FOLLOWERS | nn.AssignOp | ReturnOp
+    operations = [op for op in block.ops if not isinstance(op, kept)]
+    order = Order(operations, assignments)
+    given = order.given()
+    number = {old: new for new, old in enumerate(given)}
+    after = [{number[j] for j in order.after[i]} for i in given]
+    # What is assigned is computed in its variable, as what is returned in its output.
+    returned = {source(v) for v in (*last.arguments, *(op.value for op in assignments))}
+    sorted_operations = [operations[i] for i in given]
+    best = tasks_of(sorted_operations, after, returned).order()
+    operations_in_order = [sorted_operations[i] for i in best]
+    if operations_in_order == operations:
         return
     placed: set[Operation] = set()
 
@@ -109,9 +177,7 @@ def schedule(function: FuncOp) -> None:
             block.insert_op_before(each, last)
 
     followers = [op for op in block.ops if isinstance(op, FOLLOWERS)]
-    for i in order:
-        move(operations[i])
-    for op in followers:
+    for op in (*operations_in_order, *followers, *assignments):
         move(op)
 
 

@@ -20,8 +20,9 @@
 Legal on any function of `nn` operations without elementwise operations on tensors, which
 `elementwise-to-map` removes. A result is computed straight into the output that returns it; an
 input or a constant that is returned, and a value that is returned twice, is copied. A reshape is a
-view. Every buffer is its own allocation and ends before the return: `in-place` and `free-early`
-change that.
+view. A variable is memory that is there already; what is assigned to it is copied into it at the
+end, when nothing reads the old value any more. Every buffer is its own allocation and ends before
+the return: `in-place` and `free-early` change that.
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.dialects.memref import AllocOp, DeallocOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.rewriter import Rewriter
 
 from tfrc.ir import nn, rt
 from tfrc.ir.nn.base import get_ints
 from tfrc.ir.nn.linear import EpilogueOp
 from tfrc.ir.shape import Dim, Shape, buffer, element_of, shape_of, tensor
 from tfrc.ir.weights import WeightStore, weights_of
+from tfrc.passes.aliases import root
 from tfrc.passes.kernels import KERNELS, Packing, has_epilogue_kernel, named_operands
 
 NAME = "tf.name"
@@ -65,6 +66,7 @@ class Lowering:
     allocations: list[SSAValue] = field(default_factory=list[SSAValue])
     size_ops: list[rt.SizeOp] = field(default_factory=list[rt.SizeOp])
     direct: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    variables: dict[str, rt.VariableOp] = field(default_factory=dict[str, rt.VariableOp])
 
     def insert(self, op: Operation) -> None:
         """Append an operation to the new body."""
@@ -104,6 +106,8 @@ class Lowering:
     def read(self, value: SSAValue, packing: Packing = Packing.PLAIN) -> SSAValue:
         """The buffer that holds `value`; a constant is read in the order `packing`."""
         op = value.owner
+        if isinstance(op, nn.ReadOp):
+            return self.variable(op.key, value)
         if not isinstance(op, nn.WeightOp | nn.ConstantOp):
             return self.buffers[value]
         if (value, packing) not in self.constants:
@@ -116,13 +120,39 @@ class Lowering:
             self.constants[value, packing] = weight.result
         return self.constants[value, packing]
 
+    def variable(self, key: str, value: SSAValue) -> SSAValue:
+        """The memory of a variable, which `value` is read from or assigned to."""
+        if key not in self.variables:
+            op = rt.VariableOp(key, buffer(element_of(value), shape_of(value)))
+            op.result.name_hint = value.name_hint
+            self.variables[key] = op
+        return self.variables[key].result
+
+    def assign(self, assignments: Sequence[nn.AssignOp]) -> None:
+        """Copy each value into its variable, as if all at once."""
+        written = {op.key for op in assignments}
+        sources: list[tuple[nn.AssignOp, SSAValue]] = []
+        for op in assignments:
+            source = self.read(op.value)
+            owner = root(source).owner
+            if isinstance(owner, rt.VariableOp) and owner.key == op.key:
+                continue
+            if isinstance(owner, rt.VariableOp) and owner.key in written:
+                kept = self.allocate(element_of(source), shape_of(source), source.name_hint)
+                self.insert(rt.CallOp("copy", [("input", source)], [kept], {}, loc=op.location))
+                source = kept
+            sources.append((op, source))
+        for op, source in sources:
+            target = self.variable(op.key, op.value)
+            self.insert(rt.CallOp("copy", [("input", source)], [target], {}, loc=op.location))
+
     def _store(self, op: nn.ConstantOp) -> str:
         return self.weights.add(op.result.name_hint or "constant", op.array)
 
     def lower(self, op: Operation) -> None:
         """Append what computes one operation."""
         match op:
-            case nn.WeightOp() | nn.ConstantOp():
+            case nn.WeightOp() | nn.ConstantOp() | nn.ReadOp() | nn.AssignOp():
                 return
             case nn.ReshapeOp():
                 type_ = buffer(element_of(op.result), shape_of(op.result))
@@ -171,7 +201,7 @@ def _direct(function: FuncOp, returned: Sequence[SSAValue]) -> dict[SSAValue, in
         while isinstance(source.owner, nn.ReshapeOp):
             source = source.owner.input
         computed = isinstance(source.owner, Operation) and not isinstance(
-            source.owner, nn.WeightOp | nn.ConstantOp
+            source.owner, nn.WeightOp | nn.ConstantOp | nn.ReadOp
         )
         if computed and source not in direct:
             direct[source] = i
@@ -203,15 +233,13 @@ def lower_function(function: FuncOp, weights: WeightStore) -> FuncOp:
         if i not in written:
             source = lowering.read(value)
             lowering.insert(rt.CallOp("copy", [("input", source)], [output], {}))
+    lowering.assign([op for op in function.body.block.ops if isinstance(op, nn.AssignOp)])
     for allocation in lowering.allocations:
         lowering.insert(DeallocOp.get(allocation))
     lowering.insert(ReturnOp())
-    if lowering.size_ops:
-        first = block.first_op
-        assert first is not None
-        Builder(InsertPoint.before(first)).insert(lowering.size_ops[0])
-        for previous, op in zip(lowering.size_ops, lowering.size_ops[1:], strict=False):
-            block.insert_op_after(op, previous)
+    first = block.first_op
+    assert first is not None
+    block.insert_ops_before([*lowering.size_ops, *lowering.variables.values()], first)
     new = FuncOp(
         function.sym_name.data,
         FunctionType.from_lists(types, []),

@@ -21,6 +21,8 @@ from tfrc.compiler.frontend.tensorflow import Proto, first_sentence, protobuf, t
 
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "VARIABLE_VALUE"
+_SUFFIX = f"/.ATTRIBUTES/{_VALUE}"
+"""What TensorFlow 2 puts behind the object path in the key of an entry."""
 
 
 class Checkpoint:
@@ -47,6 +49,11 @@ class Checkpoint:
             return self.reader.get_tensor(key)
         except Exception as error:  # as above
             raise self.unreadable(error) from error
+
+
+def object_path(entry: str) -> str:
+    """The path of the variable whose value is that entry; TensorFlow 1's entries are names."""
+    return entry.removesuffix(_SUFFIX)
 
 
 def entries(meta_graph: Proto, checkpoint: Checkpoint | None, description: str) -> dict[str, str]:

@@ -132,12 +132,11 @@ class Emitter:
         self.functions.append(function)
         return function
 
-    def variable(self, variable: Variable) -> str:
-        """The key of the variable's initial value in the store."""
+    def variable(self, variable: Variable, name: str) -> str:
+        """The key of the variable's initial value in the store: `name`, if it is free."""
         if variable not in self.keys:
-            self.keys[variable] = self.weights.add(
-                variable.key, self.checked(variable.key, variable.read())
-            )
+            array = self.checked(variable.key, variable.read())
+            self.keys[variable] = self.weights.add(name, array)
         return self.keys[variable]
 
     def constant(self, name: str, array: Array) -> str:
@@ -174,7 +173,7 @@ class _FunctionWriter:
         """Write one node."""
         if node.op == WEIGHT:
             assert node.variable is not None
-            key = self.emitter.variable(node.variable)
+            key = self.emitter.variable(node.variable, node.variable.key)
             self.weight(node, key)
         elif node.op == "Const":
             self.constant(node)
@@ -236,7 +235,8 @@ class _FunctionWriter:
             symbols = [self.emitter.body(body, self.types) for body in bodies]
             attrs[key] = ArrayAttr(symbols) if node.attrs[key].list.func else symbols[0]
         if node.variable is not None:
-            attrs["key"] = StringAttr(self.emitter.variable(node.variable))
+            name = node.variable.path or node.variable.key
+            attrs["key"] = StringAttr(self.emitter.variable(node.variable, name))
         op = NodeOp(
             node.op,
             [self.values[edge] for edge in node.inputs],

@@ -66,6 +66,10 @@ class Runner(Protocol):
         """Give every variable its initial value again."""
         ...
 
+    def variables(self) -> dict[str, Array]:
+        """The value that every variable has now, by its name in the module."""
+        ...
+
 
 @dataclass
 class Imported:

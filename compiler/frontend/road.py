@@ -66,7 +66,9 @@ class _Import:
             self.emitter.module(),
             self.emitter.weights,
             self.infos,
-            SessionRunner(self.source, {signature.name: signature for signature in done}),
+            SessionRunner(
+                self.source, {signature.name: signature for signature in done}, self.emitter.keys
+            ),
             self.source.description,
             self.warnings + self.emitter.warnings,
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfrc.compiler.errors import ModelError
-from tfrc.compiler.frontend.source import Signature, Source
+from tfrc.compiler.frontend.source import Signature, Source, Variable
 from tfrc.compiler.frontend.tensorflow import first_sentence, quiet, tensorflow
 from tfrc.ir.weights import Array
 
@@ -21,13 +21,22 @@ class SessionRunner:
     The graph is TensorFlow's, before any of this package's transformations, and is not optimised.
     """
 
-    def __init__(self, source: Source, signatures: Mapping[str, Signature]):
+    def __init__(
+        self,
+        source: Source,
+        signatures: Mapping[str, Signature],
+        keys: Mapping[Variable, str],
+    ):
+        """`keys`: what the module calls the variables."""
         self.source = source
         self.signatures = signatures
+        self.keys = keys
         self.session: Any = None
         self.inputs: Mapping[str, Any] = {}
         """Placeholders by the tensor that they feed."""
         self.initializers: list[tuple[Any, Any, Any]] = []
+        self.values: dict[str, Any] = {}
+        """What reads each variable, by the variable's name in the module."""
 
     def __call__(self, signature: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         if signature not in self.signatures:
@@ -63,6 +72,11 @@ class SessionRunner:
         for assign, placeholder, value in self.initializers:
             self.session.run(assign, {placeholder: value})
 
+    def variables(self) -> dict[str, Array]:
+        """The value that every variable has by now, by its name in the module."""
+        session = self.session or self.start()
+        return {key: np.asarray(value) for key, value in session.run(self.values).items()}
+
     def start(self) -> Any:
         """Import the graph, set the variables and return the session."""
         tf = tensorflow()
@@ -86,9 +100,14 @@ class SessionRunner:
             for name, value in values.items():
                 handle = graph.get_tensor_by_name(f"{name}:0")
                 placeholder = tf.compat.v1.placeholder(value.dtype, value.shape)
+                variable = self.source.variables[name]
+                key = self.keys.get(variable, variable.key)
                 if handle.dtype == tf.resource:
+                    dtype = tf.as_dtype(value.dtype)
+                    self.values[key] = tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype)
                     assign = tf.raw_ops.AssignVariableOp(resource=handle, value=placeholder)
                 else:
+                    self.values[key] = handle
                     assign = tf.raw_ops.Assign(ref=handle, value=placeholder)
                 self.initializers.append((assign, placeholder, value))
             config = tf.compat.v1.ConfigProto()

@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfrc.compiler.errors import ModelError
-from tfrc.compiler.frontend.checkpoint import Checkpoint, entries
+from tfrc.compiler.frontend.checkpoint import Checkpoint, entries, object_path
 from tfrc.compiler.frontend.options import ImportOptions
 from tfrc.compiler.frontend.source import Signature, Source, Variable, narrow
 from tfrc.compiler.frontend.tensorflow import Proto, protobuf, sizes
@@ -97,7 +99,11 @@ def _variables(path: Path, meta_graph: Proto, description: str) -> dict[str, Var
     by_entry: dict[str, Variable] = {}
     for name in handles:
         entry = keys.get(name)
-        variable = Variable(name, _reader(checkpoint, entry, name, prefix))
+        variable = Variable(
+            name,
+            _reader(checkpoint, entry, name, prefix),
+            object_path(entry) if entry else "",
+        )
         # A variable may have several handles.
         variables[name] = by_entry.setdefault(entry, variable) if entry else variable
     return variables
@@ -115,6 +121,6 @@ def _reader(
             )
         if entry is None or entry not in checkpoint:
             raise ModelError(f"variable '{name}' has no value in the checkpoint {prefix}")
-        return checkpoint[entry]
+        return np.asarray(checkpoint[entry])
 
     return value

@@ -13,11 +13,13 @@ from tfrc.ir.weights import Array
 
 @dataclass(eq=False)
 class Variable:
-    """A variable of the model. `key` is its object path or its name, unique in the model."""
+    """A variable of the model. `key` is its name, unique in the model."""
 
     key: str
     read: Callable[[], Array]
     """The initial value. Errors: ModelError if the model has none."""
+    path: str = ""
+    """The object path, as in a checkpoint: what a variable is called that some signature writes."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,6 +116,7 @@ from tfrc.ir.nn.reduction import (
     SoftmaxOp,
     SumOp,
 )
+from tfrc.ir.nn.variable import AssignOp, ReadOp, VariableOp
 from tfrc.ir.shape import DimsAttr
 
 TENSOR_OPS = (
@@ -152,15 +153,19 @@ TENSOR_OPS = (
 )
 """Every operation on whole tensors that is not elementwise."""
 
+STATE = (VariableOp, ReadOp, AssignOp)
+"""Variables and what touches them."""
+
 NN = Dialect(
     "nn",
-    [ConstantOp, WeightOp, *ELEMENTWISE, MapOp, YieldOp, *TENSOR_OPS],
+    [ConstantOp, WeightOp, *STATE, *ELEMENTWISE, MapOp, YieldOp, *TENSOR_OPS],
     [ActivationAttr, DimsAttr],
 )
 
 __all__ = [
     "ELEMENTWISE",
     "NN",
+    "STATE",
     "TENSOR_OPS",
     "AbsOp",
     "AcosOp",
@@ -173,6 +178,7 @@ __all__ = [
     "ArgMinOp",
     "AsinOp",
     "AsinhOp",
+    "AssignOp",
     "Atan2Op",
     "AtanOp",
     "AtanhOp",
@@ -239,6 +245,7 @@ __all__ = [
     "PadOp",
     "PowOp",
     "ProdOp",
+    "ReadOp",
     "Relu6Op",
     "ReluOp",
     "ReshapeOp",
@@ -264,6 +271,7 @@ __all__ = [
     "TileOp",
     "TransposeOp",
     "TruncateModOp",
+    "VariableOp",
     "WeightOp",
     "YieldOp",
 ]

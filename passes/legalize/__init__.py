@@ -17,6 +17,7 @@ from tfrc.passes.legalize import (
     pooling,
     reduction,
     resize,
+    variables,
 )
 from tfrc.passes.legalize.table import LEGALIZATIONS, Refusal, legalize
 from tfrc.passes.legalize.unsupported import Unsupported
@@ -34,6 +35,7 @@ THEMES = (
     pooling,
     reduction,
     resize,
+    variables,
 )
 """The modules that fill the table."""
 

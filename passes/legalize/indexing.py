@@ -153,13 +153,6 @@ def gather_v2(node: NodeOp, b: Builder) -> Results:
     return b.insert(nn.GatherOp(x, indices, axis, batch_dims)).result
 
 
-@legalizes("ResourceGather")
-def resource_gather(node: NodeOp, b: Builder) -> Results:
-    """`nn.gather` of rows of a variable that nothing writes."""
-    batch_dims = b.get_int("batch_dims")
-    return b.insert(nn.GatherOp(b.tensor(0), b.tensor(1), batch_dims, batch_dims)).result
-
-
 @legalizes("GatherNd")
 def gather_nd(node: NodeOp, b: Builder) -> Results:
     """`nn.gather` of elements whose first indices are rows of the second operand."""

@@ -18,6 +18,8 @@ from tfrc.ir.shape import Dim, N, Shape, as_shape, element_of, rank_of, shape_of
 from tfrc.ir.tf import DimsOp, NodeOp
 from tfrc.passes.attributes import flag, integer, integers, number, numbers, text
 from tfrc.passes.constants import PROBES, Constants, element_type, fit, is_tensor
+from tfrc.passes.legalize.state import Variables
+from tfrc.passes.legalize.unsupported import Refusal
 from tfrc.passes.matching import scalar_attr
 
 OperationT = TypeVar("OperationT", bound=Operation)
@@ -29,16 +31,13 @@ None stands for an output that has no meaning outside training.
 """
 
 
-class Refusal(Exception):
-    """A node that is not supported as it stands: what is wrong, and what is accepted."""
-
-
 class Builder:
-    """Inserts `nn` operations in place of one node, and reads its constants and attributes."""
+    """Inserts `nn` operations in place of one node; reads its constants, attributes, variables."""
 
-    def __init__(self, node: NodeOp, constants: Constants):
+    def __init__(self, node: NodeOp, constants: Constants, variables: Variables):
         self.node = node
         self.constants = constants
+        self.variables = variables
         self.inserted: list[Operation] = []
 
     def insert(self, op: OperationT) -> OperationT:
@@ -257,12 +256,12 @@ def check_result(node: NodeOp, i: int, value: SSAValue) -> None:
         raise Refusal(f"its result {i} is {expected} in TensorFlow, but legalizes to {value.type}")
 
 
-def legalize(node: NodeOp, constants: Constants) -> list[SSAValue | None]:
+def legalize(node: NodeOp, constants: Constants, variables: Variables) -> list[SSAValue | None]:
     """Insert what `node` becomes before it; one value for each output.
 
     Errors: Refusal, and then nothing is left behind.
     """
-    builder = Builder(node, constants)
+    builder = Builder(node, constants, variables)
     try:
         results = LEGALIZATIONS[node.op.data](node, builder)
         values: list[SSAValue | None] = (

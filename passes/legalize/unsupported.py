@@ -16,7 +16,7 @@ _LOOP = (
     "long when written out: give the input a static sequence length (--input-shape), a shorter "
     "one, or export one step of the loop"
 )
-_STATE = "state is not compiled: export the inference signature, in which nothing is written"
+_STATE = "this way to write a variable is not compiled: assign the whole value (tf.Variable.assign)"
 _RANDOM = "random numbers are not compiled: export the model for inference (training=False)"
 _TEXT = "strings and tables are not compiled: do this preprocessing before the model"
 _LINALG = "matrix decompositions are not compiled: compute this outside the model"
@@ -48,6 +48,10 @@ OTHERWISE = "there is no legalization for it: rewrite the model without it, or a
 def advice(op: str) -> str:
     """What a person can do about an op that is not supported."""
     return next((text for pattern, text in ADVICE if re.search(pattern, op)), OTHERWISE)
+
+
+class Refusal(Exception):
+    """A node that is not supported as it stands: what is wrong, and what is accepted."""
 
 
 @dataclass(frozen=True)

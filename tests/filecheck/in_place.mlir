@@ -120,3 +120,59 @@ func.func @slices(%x: memref<4x8xf32>, %out0: memref<8x2xf32>, %out1: memref<2x4
   memref.dealloc %4 : memref<1x4xf32>
   func.return
 }
+
+// The new value of a variable is computed in the variable, unless the old one is read later.
+// CHECK-LABEL: func.func @update
+// CHECK-NEXT:    %v = rt.variable @v
+// CHECK-NEXT:    rt.call @softmax(input = %v) -> %v
+// CHECK-NEXT:    func.return
+func.func @update() {
+  %v = rt.variable @v : memref<2x4xf32>
+  %0 = memref.alloc() : memref<2x4xf32>
+  rt.call @softmax(input = %v) -> %0 {axis = 1 : i64} : (memref<2x4xf32>) -> memref<2x4xf32>
+  rt.call @copy(input = %0) -> %v : (memref<2x4xf32>) -> memref<2x4xf32>
+  memref.dealloc %0 : memref<2x4xf32>
+  func.return
+}
+
+// CHECK-LABEL: func.func @old_value
+// CHECK:         rt.call @softmax(input = %v) -> [[NEW:%.*]] {axis
+// CHECK-NEXT:    rt.call @transpose(input = %v) -> %out
+// CHECK-NEXT:    rt.call @copy(input = [[NEW]]) -> %v
+func.func @old_value(%out: memref<4x2xf32>) {
+  %v = rt.variable @v : memref<2x4xf32>
+  %0 = memref.alloc() : memref<2x4xf32>
+  rt.call @softmax(input = %v) -> %0 {axis = 1 : i64} : (memref<2x4xf32>) -> memref<2x4xf32>
+  rt.call @transpose(input = %v) -> %out {permutation = array<i64: 1, 0>} : (memref<2x4xf32>) -> memref<4x2xf32>
+  rt.call @copy(input = %0) -> %v : (memref<2x4xf32>) -> memref<2x4xf32>
+  memref.dealloc %0 : memref<2x4xf32>
+  func.return
+}
+
+// A gather may find an index out of range, and then the variable keeps its value.
+// CHECK-LABEL: func.func @fallible
+// CHECK:         rt.call @softmax(input = %v) -> [[NEW:%.*]] {axis
+// CHECK-NEXT:    rt.call @gather
+// CHECK-NEXT:    rt.call @copy(input = [[NEW]]) -> %v
+func.func @fallible(%x: memref<3x4xf32>, %i: memref<2xi32>, %out: memref<2x4xf32>) {
+  %v = rt.variable @v : memref<2x4xf32>
+  %0 = memref.alloc() : memref<2x4xf32>
+  rt.call @softmax(input = %v) -> %0 {axis = 1 : i64} : (memref<2x4xf32>) -> memref<2x4xf32>
+  rt.call @gather(input = %x, indices = %i) -> %out {axis = 0 : i64, batch_dims = 0 : i64} : (memref<3x4xf32>, memref<2xi32>) -> memref<2x4xf32>
+  rt.call @copy(input = %0) -> %v : (memref<2x4xf32>) -> memref<2x4xf32>
+  memref.dealloc %0 : memref<2x4xf32>
+  func.return
+}
+
+// A part of a variable that is written stays a copy.
+// CHECK-LABEL: func.func @part
+// CHECK:         rt.call @slice(input = %v)
+func.func @part(%out: memref<1x4xf32>) {
+  %v = rt.variable @v : memref<2x4xf32>
+  %0 = memref.alloc() : memref<1x4xf32>
+  rt.call @slice(input = %v) -> %0 {begin = #nn.dims<1, 0>, strides = array<i64: 1, 1>} : (memref<2x4xf32>) -> memref<1x4xf32>
+  rt.call @softmax(input = %v) -> %v {axis = 1 : i64} : (memref<2x4xf32>) -> memref<2x4xf32>
+  rt.call @softmax(input = %0) -> %out {axis = 1 : i64} : (memref<1x4xf32>) -> memref<1x4xf32>
+  memref.dealloc %0 : memref<1x4xf32>
+  func.return
+}

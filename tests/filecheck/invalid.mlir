@@ -21,3 +21,46 @@ func.func @view(%x: memref<?x4xf32>) {
   %0 = rt.view %x offset <1> : memref<?x4xf32> to memref<?x4xf32>
   func.return
 }
+
+// -----
+
+// CHECK: nn.read: there is no nn.variable @b in the module
+nn.variable @a : tensor<4xf32>
+func.func @unknown() {
+  %0 = nn.read @b : tensor<4xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: nn.assign: @a is a tensor<4xf32>, but here it is a tensor<5xf32>
+nn.variable @a : tensor<4xf32>
+func.func @shape(%x: tensor<5xf32>) {
+  nn.assign @a, %x : tensor<5xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: nn.assign: two values for @a
+nn.variable @a : tensor<4xf32>
+func.func @twice(%x: tensor<4xf32>) {
+  nn.assign @a, %x : tensor<4xf32>
+  nn.assign @a, %x : tensor<4xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: nn.assign @a: assignments stand last in a function
+nn.variable @a : tensor<4xf32>
+func.func @early(%x: tensor<4xf32>) -> tensor<4xf32> {
+  nn.assign @a, %x : tensor<4xf32>
+  %0 = nn.read @a : tensor<4xf32>
+  func.return %0 : tensor<4xf32>
+}
+
+// -----
+
+// CHECK: nn.variable @a:
+nn.variable @a : tensor<?xf32>

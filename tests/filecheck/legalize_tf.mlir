@@ -66,3 +66,22 @@ func.func @unused(%x: tensor<?x4xf32>, %ok: tensor<i1>) -> tensor<?x4xf32> {
   tf.node "Assert"(%ok, %0) : (tensor<i1>, tensor<?x4xf32>) -> ()
   func.return %x : tensor<?x4xf32>
 }
+
+// Nodes between pass values on: the function reads once, and assigns what was assigned last.
+// CHECK-LABEL: @state
+// CHECK-NEXT:    [[K:%.*]] = nn.read @kernel : tensor<2xf32>
+// CHECK-NEXT:    [[M:%.*]] = nn.mul [[K]], %x
+// CHECK-NEXT:    [[A:%.*]] = nn.add [[M]], %x
+// CHECK-NEXT:    [[S:%.*]] = nn.sub [[A]], [[K]]
+// CHECK-NEXT:    nn.assign @kernel, [[S]] : tensor<2xf32>
+// CHECK-NEXT:    func.return [[A]] : tensor<2xf32>
+func.func @state(%x: tensor<2xf32>) -> tensor<2xf32> {
+  %h = tf.node "VarHandleOp"() {dtype = f32, shape = #tf.shape<"2">, key = "kernel"} : () -> !tf.resource
+  %0 = tf.node "ReadVariableOp"(%h) {dtype = f32} : (!tf.resource) -> tensor<2xf32>
+  %1 = tf.node "Mul"(%0, %x) : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  tf.node "AssignVariableOp"(%h, %1) {dtype = f32} : (!tf.resource, tensor<2xf32>) -> ()
+  tf.node "AssignAddVariableOp"(%h, %x) {dtype = f32} : (!tf.resource, tensor<2xf32>) -> ()
+  %2 = tf.node "ReadVariableOp"(%h) {dtype = f32} : (!tf.resource) -> tensor<2xf32>
+  tf.node "AssignSubVariableOp"(%h, %0) {dtype = f32} : (!tf.resource, tensor<2xf32>) -> ()
+  func.return %2 : tensor<2xf32>
+}

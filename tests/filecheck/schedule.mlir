@@ -29,3 +29,26 @@ func.func @outputs(%x: tensor<?x8x8xf32>) -> (tensor<?x8x8xf32>, tensor<?x8x8xf3
   %c = nn.max %a axes = [1] keep_dims = false : (tensor<?x8x8xf32>) -> tensor<?x8xf32>
   func.return %a, %b, %c : tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8xf32>
 }
+
+// The new value of a variable comes behind all that reads the old one, and behind all that can
+// fail, so that it may be computed in place.
+// CHECK-LABEL: func.func @variable
+// CHECK-NEXT:    %w = nn.read @w
+// CHECK-NEXT:    %y = nn.matmul %x, %w
+// CHECK-NEXT:    %r = nn.gather %x, %i
+// CHECK-NEXT:    %n = nn.map(%w)
+// CHECK:         nn.assign @w, %n
+// CHECK-NEXT:    func.return %y, %r
+nn.variable @w : tensor<4x4xf32>
+func.func @variable(%x: tensor<4x4xf32>, %i: tensor<2xi32>) -> (tensor<4x4xf32>, tensor<2x4xf32>) {
+  %w = nn.read @w : tensor<4x4xf32>
+  %n = nn.map(%w) : (tensor<4x4xf32>) -> tensor<4x4xf32> {
+  ^bb0(%a: f32):
+    %b = nn.neg %a : f32
+    nn.yield %b : f32
+  }
+  %y = nn.matmul %x, %w : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+  %r = nn.gather %x, %i axis = 0 batch_dims = 0 : (tensor<4x4xf32>, tensor<2xi32>) -> tensor<2x4xf32>
+  nn.assign @w, %n : tensor<4x4xf32>
+  func.return %y, %r : tensor<4x4xf32>, tensor<2x4xf32>
+}

@@ -57,3 +57,25 @@ func.func @scratch(%x: tensor<?x8x8x3xf32>, %y: tensor<2x4xf32>) -> (tensor<?x8x
   %3 = nn.matmul %y, %2 : tensor<2x4xf32>, tensor<4x4xf32> -> tensor<2x4xf32>
   func.return %1, %3 : tensor<?x8x8x2xf32>, tensor<2x4xf32>
 }
+
+// A variable is memory. New values are copied into it behind everything else, as if all at once.
+// CHECK-LABEL: func.func @swap
+// CHECK-NEXT:    [[A:%.*]] = rt.variable @a : memref<2x4xf32>
+// CHECK-NEXT:    [[B:%.*]] = rt.variable @b : memref<2x4xf32>
+// CHECK-NEXT:    rt.call @softmax(input = [[A]]) -> %out
+// CHECK-NEXT:    [[KEPT_B:%.*]] = memref.alloc
+// CHECK-NEXT:    rt.call @copy(input = [[B]]) -> [[KEPT_B]]
+// CHECK-NEXT:    [[KEPT_A:%.*]] = memref.alloc
+// CHECK-NEXT:    rt.call @copy(input = [[A]]) -> [[KEPT_A]]
+// CHECK-NEXT:    rt.call @copy(input = [[KEPT_B]]) -> [[A]]
+// CHECK-NEXT:    rt.call @copy(input = [[KEPT_A]]) -> [[B]]
+nn.variable @a : tensor<2x4xf32>
+nn.variable @b : tensor<2x4xf32>
+func.func @swap() -> tensor<2x4xf32> {
+  %a = nn.read @a : tensor<2x4xf32>
+  %b = nn.read @b : tensor<2x4xf32>
+  %0 = nn.softmax %a axis = 1 : tensor<2x4xf32>
+  nn.assign @a, %b : tensor<2x4xf32>
+  nn.assign @b, %a : tensor<2x4xf32>
+  func.return %0 : tensor<2x4xf32>
+}

@@ -1,3 +1,12 @@
+nn.variable @"dense/kernel" : tensor<4x2xf32>
+nn.variable @iterations : tensor<i64>
+func.func @state(%g: tensor<4x2xf32>) -> tensor<i64> {
+  %0 = nn.read @"dense/kernel" : tensor<4x2xf32>
+  %1 = nn.read @iterations : tensor<i64>
+  %2 = nn.sub %0, %g : tensor<4x2xf32>
+  nn.assign @"dense/kernel", %2 : tensor<4x2xf32>
+  func.return %1 : tensor<i64>
+}
 func.func @constants() -> (tensor<2x2xf32>, tensor<3x3x4x8xf32>, tensor<f32>) {
   %0 = nn.constant dense<[[1.000000e+00, 2.000000e+00], [3.000000e+00, 4.000000e+00]]> : tensor<2x2xf32>
   %1 = nn.weight @"block1/conv/kernel" : tensor<3x3x4x8xf32>

@@ -1,0 +1,52 @@
+"""Variables: reading, assigning, and updating rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.dialects.builtin import i1
+
+from tfrc.ir import nn
+from tfrc.ir.nn.elementwise_kinds import BinaryOp
+from tfrc.ir.tf import NodeOp
+from tfrc.passes.legalize.state import handle_of
+from tfrc.passes.legalize.table import LEGALIZATIONS, Builder, Legalization, Results, legalizes
+
+
+@legalizes("ReadVariableOp")
+def read_variable(node: NodeOp, b: Builder) -> Results:
+    """The value that the variable has by then."""
+    return b.variables.read(handle_of(node))
+
+
+@legalizes("AssignVariableOp")
+def assign_variable(node: NodeOp, b: Builder) -> Results:
+    """The value of all later reads."""
+    b.variables.assign(handle_of(node), b.tensor(1))
+    return []
+
+
+def _assign_with(cls: type[BinaryOp]) -> Legalization:
+    def legalization(node: NodeOp, b: Builder) -> Results:
+        handle = handle_of(node)
+        updated = b.insert(cls(b.variables.read(handle), b.tensor(1))).result
+        b.variables.assign(handle, updated)
+        return []
+
+    return legalization
+
+
+LEGALIZATIONS["AssignAddVariableOp"] = _assign_with(nn.AddOp)
+LEGALIZATIONS["AssignSubVariableOp"] = _assign_with(nn.SubOp)
+
+
+@legalizes("VarIsInitializedOp")
+def var_is_initialized(node: NodeOp, b: Builder) -> Results:
+    """True: a compiled model starts with its initial values."""
+    return b.array(np.array(True), i1)
+
+
+@legalizes("ResourceGather")
+def resource_gather(node: NodeOp, b: Builder) -> Results:
+    """Rows of the variable."""
+    value, batch_dims = b.variables.read(handle_of(node)), b.get_int("batch_dims")
+    return b.insert(nn.GatherOp(value, b.tensor(1), batch_dims, batch_dims)).result
