@@ -6,10 +6,9 @@ import numpy as np
 from xdsl.dialects.builtin import i1
 
 from tfrc.ir import nn
-from tfrc.ir.nn.elementwise_kinds import BinaryOp
 from tfrc.ir.tf import NodeOp
 from tfrc.passes.legalize.state import handle_of
-from tfrc.passes.legalize.table import LEGALIZATIONS, Builder, Legalization, Results, legalizes
+from tfrc.passes.legalize.table import Builder, Results, legalizes
 
 
 @legalizes("ReadVariableOp")
@@ -25,18 +24,13 @@ def assign_variable(node: NodeOp, b: Builder) -> Results:
     return []
 
 
-def _assign_with(cls: type[BinaryOp]) -> Legalization:
-    def legalization(node: NodeOp, b: Builder) -> Results:
-        handle = handle_of(node)
-        updated = b.insert(cls(b.variables.read(handle), b.tensor(1))).result
-        b.variables.assign(handle, updated)
-        return []
-
-    return legalization
-
-
-LEGALIZATIONS["AssignAddVariableOp"] = _assign_with(nn.AddOp)
-LEGALIZATIONS["AssignSubVariableOp"] = _assign_with(nn.SubOp)
+@legalizes("AssignAddVariableOp", "AssignSubVariableOp")
+def assign_add_variable(node: NodeOp, b: Builder) -> Results:
+    """The variable's value plus, or minus, the operand."""
+    handle = handle_of(node)
+    cls = nn.AddOp if node.op.data == "AssignAddVariableOp" else nn.SubOp
+    b.variables.assign(handle, b.insert(cls(b.variables.read(handle), b.tensor(1))).result)
+    return []
 
 
 @legalizes("VarIsInitializedOp")
