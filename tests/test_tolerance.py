@@ -53,6 +53,9 @@ class Amplifier:
     def reset(self) -> None:
         pass
 
+    def variables(self) -> dict[str, Array]:
+        return {}
+
 
 def moved(gain: float) -> float:
     """The sensitivity of an amplifier at inputs around 1."""
