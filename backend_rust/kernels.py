@@ -24,11 +24,12 @@ PRINTERS: dict[str, Print] = {}
 
 FUNCTIONS = frozenset(
     "all any argmax argmin avg_pool2d batch_matmul broadcast broadcast_to channel concat conv1d "
-    "conv2d conv3d cumsum depthwise_conv2d gather integer layer_norm layer_norm_in_place "
-    "log_softmax log_softmax_in_place map map_any map_any_in_place map_in_place math matmul "
-    "max_pool2d middle mirror_pad one_hot pack packed_len pad reduce reduce_any resize_bilinear "
-    "resize_nearest rows same scalar simd slice softmax softmax_in_place split tile "
-    "transpose".split()
+    "conv2d conv2d_backprop_filter conv3d conv3d_backprop_filter cumsum depthwise_conv2d "
+    "depthwise_conv2d_backprop_filter dynamic_conv1d dynamic_conv2d dynamic_conv3d gather integer "
+    "layer_norm layer_norm_in_place log_softmax log_softmax_in_place map map_any map_any_in_place "
+    "map_in_place math matmul max_pool2d max_pool2d_grad middle mirror_pad one_hot pack packed_len "
+    "pad reduce reduce_any resize_bilinear resize_nearest rows same scalar segment_sum simd slice "
+    "softmax softmax_in_place split tile transpose".split()
 )
 """What tf-layers exports under a lower-case name, so that no variable hides it."""
 
@@ -44,8 +45,9 @@ def prints(*kernels: str) -> Callable[[Print], Print]:
 
 
 F32_ONLY = frozenset(
-    "conv1d conv2d conv3d depthwise_conv2d matmul batch_matmul max_pool avg_pool softmax "
-    "log_softmax layer_norm".split()
+    "conv1d conv2d conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d conv2d_backprop_filter "
+    "conv3d_backprop_filter depthwise_conv2d depthwise_conv2d_backprop_filter matmul batch_matmul "
+    "max_pool max_pool_grad avg_pool softmax log_softmax layer_norm".split()
 )
 """Kernels that compute on f32 and on nothing else."""
 
@@ -73,22 +75,26 @@ def with_activation(call: Call) -> tuple[str, str, bool]:
     return ("activation", activation(call.activation), call.activation is not None)
 
 
-@prints("conv1d", "conv2d", "conv3d")
-def conv(call: Call) -> Printed:
-    """`conv2d(threads, &CONV, input, filter, Some(bias), None, scratch, out)`."""
-    struct = call.kernel.capitalize()
+def conv_params(call: Call, filter: Sequence[int]) -> str:
+    """`Conv2d::new([8, 8, 1], 16, [3, 3]).pads([1, 1, 1, 1])` for a filter of that shape."""
     image = [int(d) for d in call.operand("input").shape[1:]]
-    *kernel, _, channels = call.operand("filter").static()
+    *kernel, _, channels = filter
     strides, dilations, pads = map(call.ints, ("strides", "dilations", "pads"))
     groups = call.number("groups", 1)
-    params = chain(
-        f"{struct}::new({rust.array(image)}, {rust.integer(channels)}, {squeezed(kernel)})",
+    return chain(
+        f"Conv{len(kernel)}d::new({rust.array(image)}, {rust.integer(channels)}, "
+        f"{squeezed(kernel)})",
         ("strides", squeezed(strides), set(strides) != {1}),
         ("dilations", squeezed(dilations), set(dilations) != {1}),
         ("pads", rust.array(pads), any(pads)),
         ("groups", rust.integer(groups), groups != 1),
         with_activation(call),
     )
+
+
+@prints("conv1d", "conv2d", "conv3d", "dynamic_conv1d", "dynamic_conv2d", "dynamic_conv3d")
+def conv(call: Call) -> Printed:
+    """`conv2d(threads, &CONV, input, filter, Some(bias), None, scratch, out)`."""
     return Printed(
         call.kernel,
         [
@@ -99,10 +105,19 @@ def conv(call: Call) -> Printed:
             call.scratch_slice,
             call.out.slice,
         ],
-        params,
+        conv_params(call, call.operand("filter").static()),
         threads=True,
         uses=activation_use(call),
     )
+
+
+@prints("conv2d_backprop_filter", "conv3d_backprop_filter")
+def conv_backprop_filter(call: Call) -> Printed:
+    """`conv2d_backprop_filter(threads, &CONV, input, gradient, scratch, out)`."""
+    operands = [call.operand("input").slice, call.operand("gradient").slice]
+    params = conv_params(call, call.out.static())
+    arguments = [*operands, call.scratch_slice, call.out.slice]
+    return Printed(call.kernel, arguments, params, threads=True)
 
 
 def activation_use(call: Call) -> frozenset[str]:
@@ -110,13 +125,12 @@ def activation_use(call: Call) -> frozenset[str]:
     return frozenset({"Activation"} if call.activation is not None else set[str]())
 
 
-@prints("depthwise_conv2d")
-def depthwise_conv2d(call: Call) -> Printed:
-    """`depthwise_conv2d(threads, &DEPTHWISE, input, filter, Some(bias), out)`."""
+def depthwise_params(call: Call, filter: Sequence[int]) -> str:
+    """`DepthwiseConv2d::new([8, 8, 4], [3, 3]).pads([1, 1, 1, 1])` for a filter of that shape."""
     image = [int(d) for d in call.operand("input").shape[1:]]
-    kh, kw, _, multiplier = call.operand("filter").static()
+    kh, kw, _, multiplier = filter
     strides, dilations, pads = map(call.ints, ("strides", "dilations", "pads"))
-    params = chain(
+    return chain(
         f"DepthwiseConv2d::new({rust.array(image)}, {rust.array([kh, kw])})",
         ("strides", rust.array(strides), set(strides) != {1}),
         ("dilations", rust.array(dilations), set(dilations) != {1}),
@@ -124,14 +138,27 @@ def depthwise_conv2d(call: Call) -> Printed:
         ("multiplier", rust.integer(multiplier), multiplier != 1),
         with_activation(call),
     )
+
+
+@prints("depthwise_conv2d")
+def depthwise_conv2d(call: Call) -> Printed:
+    """`depthwise_conv2d(threads, &DEPTHWISE, input, filter, Some(bias), out)`."""
     arguments = [call.operand("input").slice, call.operand("filter").slice, call.option("bias")]
     return Printed(
         call.kernel,
         [*arguments, call.out.slice],
-        params,
+        depthwise_params(call, call.operand("filter").static()),
         threads=True,
         uses=activation_use(call),
     )
+
+
+@prints("depthwise_conv2d_backprop_filter")
+def depthwise_conv2d_backprop_filter(call: Call) -> Printed:
+    """`depthwise_conv2d_backprop_filter(threads, &DEPTHWISE, input, gradient, out)`."""
+    operands = [call.operand("input").slice, call.operand("gradient").slice]
+    params = depthwise_params(call, call.out.static())
+    return Printed(call.kernel, [*operands, call.out.slice], params, threads=True)
 
 
 @prints("matmul")
@@ -187,9 +214,12 @@ def batch_matmul(call: Call) -> Printed:
     )
 
 
-@prints("max_pool", "avg_pool")
+@prints("max_pool", "avg_pool", "max_pool_grad")
 def pool(call: Call) -> Printed:
-    """`max_pool2d(threads, &POOL, input, out)`; one spatial dimension is an image of height 1."""
+    """`max_pool2d(threads, &POOL, input, out)`; one spatial dimension is an image of height 1.
+
+    The operands of `max_pool2d_grad` are the input and a gradient.
+    """
     x = call.operand("input")
     *spatial, channels = (int(d) for d in x.shape[1:])
     window, strides, pads = map(call.ints, ("window", "strides", "pads"))
@@ -201,8 +231,8 @@ def pool(call: Call) -> Printed:
     sides = [*zeros, *pads[:rank], *zeros, *pads[rank:]]
     lists = ([*ones, *spatial, channels], [*ones, *window], [*ones, *strides], sides)
     return Printed(
-        f"{call.kernel}2d",
-        [x.slice, call.out.slice],
+        call.kernel.replace("pool", "pool2d"),
+        [*(operand.slice for operand in call.operands), call.out.slice],
         f"Pool2d::new({', '.join(map(rust.array, lists))})",
         threads=True,
     )
@@ -396,6 +426,18 @@ def gather(call: Call) -> Printed:
     )
     arguments = [x.slice, call.operand("indices").slice, call.out.slice]
     return Printed("gather", arguments, params, fallible=True)
+
+
+@prints("segment_sum")
+def segment_sum(call: Call) -> Printed:
+    """`segment_sum(threads, &ROWS, input, indices, out)?`."""
+    segments, *inner = call.out.shape
+    params = chain(
+        f"SegmentSum::new({rust.dim(segments)}, {rust.dim(count(tuple(inner)))})",
+        ("skip_negative", "true", call.flag("skip_negative")),
+    )
+    arguments = [call.operand("input").slice, call.operand("indices").slice, call.out.slice]
+    return Printed("segment_sum", arguments, params, threads=True, fallible=True)
 
 
 def form(x: Operand, out: Operand) -> tuple[str, str]:

@@ -323,7 +323,7 @@ class Signature:
     @property
     def has_long_type(self) -> bool:
         """Whether clippy may have an opinion on the type of the parts."""
-        return len(self.outputs) > 6 and not self.is_uniform
+        return len(self.outputs) > 5 and not self.is_uniform
 
     @property
     def can_be_split(self) -> bool:

@@ -32,6 +32,13 @@ from tfrc.ir.nn.activation import ActivationAttr
 from tfrc.ir.nn.base import get_ints
 from tfrc.ir.nn.elementwise_kinds import ElementwiseOp
 from tfrc.ir.reference_elementwise import activate, elementwise, evaluate_body
+from tfrc.ir.reference_gradients import (
+    conv_backprop_filter,
+    depthwise_conv2d_backprop_filter,
+    max_pool_grad,
+    padded,
+    segment_sum,
+)
 from tfrc.ir.shape import DimsAttr, at, element_of, shape_of
 from tfrc.ir.weights import WeightStore
 
@@ -69,12 +76,6 @@ def _windows(
     return windows[(slice(None), *steps, slice(None), *taps)]
 
 
-def _padded(x: Array, pads: Sequence[int], value: float) -> Array:
-    rank = len(pads) // 2
-    widths = [(0, 0), *((pads[i], pads[rank + i]) for i in range(rank)), (0, 0)]
-    return np.pad(x, widths, constant_values=value)
-
-
 def conv(
     *,
     input: Array,
@@ -90,7 +91,7 @@ def conv(
 ) -> Array:
     """`nn.conv1d`, `nn.conv2d`, `nn.conv3d`: one group at a time."""
     kernel = filter.shape[:-2]
-    x = _padded(input.astype(np.float64), pads, 0)
+    x = padded(input.astype(np.float64), pads, 0)
     windows = _windows(x, kernel, strides, dilations)
     rank = len(kernel)
     c_in, c_out = filter.shape[-2], filter.shape[-1] // groups
@@ -117,7 +118,7 @@ def depthwise_conv2d(
 ) -> Array:
     """`nn.depthwise_conv2d`: tap by tap."""
     kh, kw, channels, multiplier = filter.shape
-    x = _padded(input.astype(np.float64), pads, 0)
+    x = padded(input.astype(np.float64), pads, 0)
     n, h, w, _ = result.shape
     out = np.zeros((n, h, w, channels, multiplier))
     for i in range(kh):
@@ -157,7 +158,7 @@ def max_pool(
 ) -> Array:
     """`nn.max_pool`."""
     lowest = -np.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min
-    windows = _windows(_padded(input, pads, lowest), window, strides, [1] * len(window))
+    windows = _windows(padded(input, pads, lowest), window, strides, [1] * len(window))
     return windows.max(axis=tuple(range(-len(window), 0)))
 
 
@@ -172,8 +173,8 @@ def avg_pool(
     """`nn.avg_pool`."""
     taps = tuple(range(-len(window), 0))
     ones = [1] * len(window)
-    total = _windows(_padded(input.astype(np.float64), pads, 0), window, strides, ones).sum(taps)
-    inside = _padded(np.ones((1, *input.shape[1:-1], 1)), pads, 0)
+    total = _windows(padded(input.astype(np.float64), pads, 0), window, strides, ones).sum(taps)
+    inside = padded(np.ones((1, *input.shape[1:-1], 1)), pads, 0)
     return total / _windows(inside, window, strides, ones).sum(taps)
 
 
@@ -318,6 +319,11 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "tile": tile,
     "reverse": reverse,
     "gather": gather,
+    "segment_sum": segment_sum,
+    "conv2d_backprop_filter": conv_backprop_filter,
+    "conv3d_backprop_filter": conv_backprop_filter,
+    "depthwise_conv2d_backprop_filter": depthwise_conv2d_backprop_filter,
+    "max_pool_grad": max_pool_grad,
 }
 """The meaning of each operation on whole tensors, by its name in `nn` without the prefix."""
 

@@ -58,6 +58,9 @@ OFFSET = "rt.offset"
 ARENA = "rt.arena"
 """The attribute of a planned function: the bytes of its arena, as `#nn.dims<…>`."""
 
+DYNAMIC = "dynamic_"
+"""What begins the name of a kernel that packs at run time what its namesake takes packed."""
+
 
 def elements(value: SSAValue) -> Dim:
     """How many elements a buffer has."""

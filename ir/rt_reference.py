@@ -78,7 +78,8 @@ def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
             named.setdefault(name, []).append(array)
         else:
             named[name] = array
-    return evaluate(op.kernel_name, named, op.static.data, op.outs[0].type, n)
+    name = op.kernel_name.removeprefix(rt.DYNAMIC)
+    return evaluate(name, named, op.static.data, op.outs[0].type, n)
 
 
 def run(

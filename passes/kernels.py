@@ -17,8 +17,10 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from tfrc.ir import nn, reference
 from tfrc.ir.nn.base import get_ints
+from tfrc.ir.nn.gradient import FilterGradientOp
 from tfrc.ir.nn.linear import ConvOp, EpilogueOp
 from tfrc.ir.reference import semantic_properties
+from tfrc.ir.rt import DYNAMIC
 from tfrc.ir.shape import Dim, count, shape_of
 
 PANEL = 16
@@ -76,20 +78,25 @@ def plain(op: Operation) -> Selected:
 
 
 def conv(op: ConvOp) -> Selected:
-    """A convolution with packed weights; with padding it needs room for a padded block."""
+    """A convolution; with padding it needs room for a padded block.
+
+    A filter that is known at run time only is packed into scratch.
+    """
     pads = get_ints(op.pads)
     rank = len(pads) // 2
-    scratch: tuple[Dim, ...] = ()
+    scratch = Dim(0, 0)
     if any(pads):
         batch, *spatial, channels = shape_of(op.input)
         extents = [int(d) + pads[i] + pads[rank + i] for i, d in enumerate(spatial)]
-        scratch = (padded_block(batch, prod(extents) * int(channels)),)
-    return Selected(
-        op.name.removeprefix("nn."),
-        semantic_properties(op),
-        {"filter": Packing.PANELS},
-        scratch,
-    )
+        scratch = padded_block(batch, prod(extents) * int(channels))
+    name, packings = op.name.removeprefix("nn."), {"filter": Packing.PANELS}
+    if not is_constant(op.filter):
+        *kernel, outputs = shape_of(op.filter)
+        groups = int(op.groups.value.data)
+        scratch = scratch + packed_length(count(kernel), Dim(0, int(outputs) // groups)) * groups
+        name, packings = f"{DYNAMIC}{name}", {}
+    needed = (scratch,) if scratch != Dim(0, 0) else ()
+    return Selected(name, semantic_properties(op), packings, needed)
 
 
 def padded_block(batch: Dim, sample: int) -> Dim:
@@ -127,6 +134,20 @@ def batch_matmul(op: nn.MatMulOp | nn.BatchMatMulOp) -> Selected:
     return Selected("batch_matmul", semantic_properties(op), {}, (one * batches,))
 
 
+PATCHES = 131072
+"""Elements of packed patches that the gradient of a filter is computed from at a time."""
+
+
+def filter_gradient(op: FilterGradientOp) -> Selected:
+    """The gradient of a filter: patches of the input and the gradient, packed block by block."""
+    *kernel, outputs = shape_of(op.result)
+    k = count(kernel)
+    wide = int(packed_length(Dim(0, 1), k))
+    pixels = min(max(PATCHES // max(wide, 1), 16), 256)
+    scratch = (outputs + wide) * pixels + k * outputs
+    return Selected(op.name.removeprefix("nn."), semantic_properties(op), {}, (scratch,))
+
+
 def has_epilogue_kernel(op: EpilogueOp) -> bool:
     """Whether the kernel of `op` can end in everything that the operation ends in."""
     match op:
@@ -145,18 +166,9 @@ KERNELS: dict[type[Operation], Callable[[Any], Selected]] = {
     nn.Conv3DOp: conv,
     nn.MatMulOp: matmul,
     nn.BatchMatMulOp: batch_matmul,
-    **{
-        op: plain
-        for op in nn.TENSOR_OPS
-        if op
-        not in (
-            nn.Conv1DOp,
-            nn.Conv2DOp,
-            nn.Conv3DOp,
-            nn.MatMulOp,
-            nn.BatchMatMulOp,
-            nn.ReshapeOp,
-        )
-    },
+    nn.Conv2DBackpropFilterOp: filter_gradient,
+    nn.Conv3DBackpropFilterOp: filter_gradient,
 }
 """Every operation on whole tensors but `nn.reshape`, which is a view."""
+
+KERNELS.update({op: plain for op in nn.TENSOR_OPS if op not in (nn.ReshapeOp, *KERNELS)})

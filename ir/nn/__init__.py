@@ -79,6 +79,13 @@ from tfrc.ir.nn.elementwise import (
     TruncateModOp,
 )
 from tfrc.ir.nn.elementwise_kinds import ElementwiseOp
+from tfrc.ir.nn.gradient import (
+    Conv2DBackpropFilterOp,
+    Conv3DBackpropFilterOp,
+    DepthwiseConv2DBackpropFilterOp,
+    MaxPoolGradOp,
+    SegmentSumOp,
+)
 from tfrc.ir.nn.linear import (
     BatchMatMulOp,
     Conv1DOp,
@@ -150,6 +157,11 @@ TENSOR_OPS = (
     TileOp,
     ReverseOp,
     GatherOp,
+    SegmentSumOp,
+    Conv2DBackpropFilterOp,
+    Conv3DBackpropFilterOp,
+    DepthwiseConv2DBackpropFilterOp,
+    MaxPoolGradOp,
 )
 """Every operation on whole tensors that is not elementwise."""
 
@@ -193,10 +205,13 @@ __all__ = [
     "ConcatOp",
     "ConstantOp",
     "Conv1DOp",
+    "Conv2DBackpropFilterOp",
     "Conv2DOp",
+    "Conv3DBackpropFilterOp",
     "Conv3DOp",
     "CosOp",
     "CoshOp",
+    "DepthwiseConv2DBackpropFilterOp",
     "DepthwiseConv2DOp",
     "DimsAttr",
     "DivOp",
@@ -233,6 +248,7 @@ __all__ = [
     "MapOp",
     "MatMulOp",
     "MaxOp",
+    "MaxPoolGradOp",
     "MaxPoolOp",
     "MaximumOp",
     "MeanOp",
@@ -252,6 +268,7 @@ __all__ = [
     "ReverseOp",
     "RoundOp",
     "RsqrtOp",
+    "SegmentSumOp",
     "SelectOp",
     "SeluOp",
     "SigmoidOp",

@@ -1,4 +1,4 @@
-"""Convolutions."""
+"""Convolutions and their gradients."""
 
 from __future__ import annotations
 
@@ -7,12 +7,68 @@ from collections.abc import Sequence
 from xdsl.ir import SSAValue
 
 from tfrc.ir import nn
+from tfrc.ir.nn.gradient import FilterGradientOp
 from tfrc.ir.nn.linear import ConvOp
 from tfrc.ir.shape import as_dim, shape_of, static_shape
 from tfrc.ir.tf import NodeOp
 from tfrc.passes.legalize.indexing import spread
 from tfrc.passes.legalize.table import Builder, Refusal, Results, legalizes
 from tfrc.passes.legalize.windows import Format, input_of_rank, pads, spatial_sizes
+
+
+def input_gradient(
+    b: Builder,
+    y: SSAValue,
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    forward: Sequence[int],
+) -> tuple[SSAValue, list[int]]:
+    """Input and pads of the convolution with the mirrored filter that turns `y` into a gradient.
+
+    `forward` are the pads of the convolution whose input had these spatial `sizes`. The gradient
+    `y` of its result is spread by zeros. With `p` zeros in front of the forward convolution and `d`
+    its dilation, `(k - 1)·d - p` stand in front of this one; behind, as many as its result needs.
+    """
+    spaced = spread(b, y, [1, *strides, 1])
+    n, *lengths, channels = shape_of(spaced)
+    extents = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
+    before = [e - p for e, p in zip(extents, forward, strict=False)]
+    after = [
+        size + extent - front - int(length)
+        for size, extent, front, length in zip(sizes, extents, before, lengths, strict=True)
+    ]
+    # Where a pad would be negative, windows lay in the padding, or past the last whole one.
+    begin = [max(-front, 0) for front in before]
+    kept = [
+        length - first + min(behind, 0)
+        for length, first, behind in zip(lengths, begin, after, strict=True)
+    ]
+    fitted = b.slice(spaced, [0, *begin, 0], [n, *kept, channels])
+    return fitted, [max(pad, 0) for pad in (*before, *after)]
+
+
+class Window:
+    """The attributes that a convolution and its gradients share."""
+
+    def __init__(self, b: Builder, rank: int):
+        self.b = b
+        self.layout = Format(b, rank)
+        ones = (1,) * rank
+        self.strides = self.layout.spatial(b.get_ints("strides", ones), "strides")
+        self.dilations = self.layout.spatial(b.get_ints("dilations", ones), "dilations")
+
+    def pads(self, sizes: Sequence[int], kernel: Sequence[int]) -> list[int]:
+        """The explicit pads of the forward convolution."""
+        return pads(self.b, self.layout, sizes, kernel, self.strides, self.dilations)
+
+    def input_gradient(
+        self, y: SSAValue, sizes: Sequence[int], kernel: Sequence[int]
+    ) -> tuple[SSAValue, list[int]]:
+        """`input_gradient` of the convolution with this window."""
+        forward = self.pads(sizes, kernel)
+        return input_gradient(self.b, y, sizes, kernel, self.strides, self.dilations, forward)
 
 
 def _filter(b: Builder, i: int, rank: int) -> tuple[SSAValue, tuple[int, ...]]:
@@ -24,23 +80,27 @@ def _filter(b: Builder, i: int, rank: int) -> tuple[SSAValue, tuple[int, ...]]:
 
 def _convolution(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValue:
     """A convolution over `rank - 2` spatial dimensions; groups by the channels of the filter."""
-    ones = (1,) * rank
-    layout = Format(b, rank)
-    x = layout.to_channels_last(b, input_of_rank(b, 0, rank))
+    window = Window(b, rank)
+    x = window.layout.to_channels_last(b, input_of_rank(b, 0, rank))
     filter, (*kernel, c_in, c_out) = _filter(b, 1, rank)
-    strides = layout.spatial(b.get_ints("strides", ones), "strides")
-    dilations = layout.spatial(b.get_ints("dilations", ones), "dilations")
     channels = shape_of(x)[-1]
     if not channels.is_static or c_in == 0 or int(channels) % c_in:
         raise Refusal(f"its input has {channels} channels, but its filter takes {c_in}")
     groups = int(channels) // c_in
     if c_out % groups:
         raise Refusal(f"its {c_out} output channels do not divide into {groups} groups")
-    padding = pads(b, layout, spatial_sizes(x), kernel, strides, dilations)
+    padding = window.pads(spatial_sizes(x), kernel)
     conv = b.insert(
-        cls(x, filter, strides=strides, pads=padding, dilations=dilations, groups=groups)
+        cls(
+            x,
+            filter,
+            strides=window.strides,
+            pads=padding,
+            dilations=window.dilations,
+            groups=groups,
+        )
     )
-    return layout.from_channels_last(b, conv.result)
+    return window.layout.from_channels_last(b, conv.result)
 
 
 @legalizes("Conv2D")
@@ -58,38 +118,24 @@ def conv3d(node: NodeOp, b: Builder) -> Results:
 @legalizes("DepthwiseConv2dNative")
 def depthwise_conv2d(node: NodeOp, b: Builder) -> Results:
     """`nn.depthwise_conv2d`."""
-    ones = (1,) * 4
-    layout = Format(b, 4)
-    x = layout.to_channels_last(b, input_of_rank(b, 0, 4))
+    window = Window(b, 4)
+    x = window.layout.to_channels_last(b, input_of_rank(b, 0, 4))
     filter, (*kernel, _, _) = _filter(b, 1, 4)
-    strides = layout.spatial(b.get_ints("strides", ones), "strides")
-    dilations = layout.spatial(b.get_ints("dilations", ones), "dilations")
-    padding = pads(b, layout, spatial_sizes(x), kernel, strides, dilations)
+    padding = window.pads(spatial_sizes(x), kernel)
     conv = b.insert(
-        nn.DepthwiseConv2DOp(x, filter, strides=strides, pads=padding, dilations=dilations)
+        nn.DepthwiseConv2DOp(
+            x, filter, strides=window.strides, pads=padding, dilations=window.dilations
+        )
     )
-    return layout.from_channels_last(b, conv.result)
+    return window.layout.from_channels_last(b, conv.result)
 
 
-def _fit(b: Builder, x: SSAValue, after: Sequence[int]) -> SSAValue:
-    """`x` without its last elements along the spatial dimensions where `after` is negative."""
-    n, *spatial, channels = shape_of(x)
-    sizes = [size + min(a, 0) for size, a in zip(spatial, after, strict=True)]
-    return b.slice(x, [0] * (len(sizes) + 2), [n, *sizes, channels])
-
-
-def _transposed_convolution(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValue:
-    """The gradient of a convolution: one with the filter mirrored, on an input spread by zeros.
-
-    With `p` zeros in front of the forward convolution and `d` its dilation, `(k - 1)·d - p` stand
-    in front of this one; behind, as many as its result needs.
-    """
-    ones = (1,) * rank
-    layout = Format(b, rank)
+def _backprop_input(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValue:
+    """The gradient of a convolution's input: one with the filter mirrored."""
+    window = Window(b, rank)
+    layout = window.layout
     y = layout.to_channels_last(b, input_of_rank(b, 2, rank))
     filter, (*kernel, _, c_out) = _filter(b, 1, rank)
-    strides = layout.spatial(b.get_ints("strides", ones), "strides")
-    dilations = layout.spatial(b.get_ints("dilations", ones), "dilations")
     target = b.dims(0, "output size")
     if len(target) == rank - 2:
         target = (shape_of(y)[0], *target, shape_of(y)[-1])
@@ -97,29 +143,17 @@ def _transposed_convolution(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValu
         target = (target[0], *target[2:], target[1])
     if shape_of(y)[-1] != as_dim(c_out):
         raise Refusal(f"its input has {shape_of(y)[-1]} channels, but its filter takes {c_out}")
-    sizes = [int(size) for size in target[1:-1]]
-    forward = pads(b, layout, sizes, kernel, strides, dilations)
-    spaced = spread(b, y, [1, *strides, 1])
-    extents = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
-    before = [e - p for e, p in zip(extents, forward, strict=False)]
-    after = [
-        size + extent - front - length
-        for size, extent, front, length in zip(
-            sizes, extents, before, spatial_sizes(spaced), strict=True
-        )
-    ]
-    if min(before) < 0:
-        raise Refusal("its padding is wider than its filter")
+    spaced, padding = window.input_gradient(y, [int(size) for size in target[1:-1]], kernel)
     spatial = list(range(rank - 2))
     mirrored = b.insert(nn.ReverseOp(filter, spatial)).result
     swapped = b.transpose(mirrored, [*spatial, rank - 1, rank - 2])
     conv = b.insert(
         cls(
-            _fit(b, spaced, after),
+            spaced,
             swapped,
             strides=[1] * (rank - 2),
-            pads=[*before, *(max(a, 0) for a in after)],
-            dilations=dilations,
+            pads=padding,
+            dilations=window.dilations,
         )
     )
     return layout.from_channels_last(b, conv.result)
@@ -127,11 +161,63 @@ def _transposed_convolution(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValu
 
 @legalizes("Conv2DBackpropInput")
 def conv2d_backprop_input(node: NodeOp, b: Builder) -> Results:
-    """Keras's Conv2DTranspose: `nn.conv2d` on an input spread by zeros."""
-    return _transposed_convolution(b, 4, nn.Conv2DOp)
+    """Gradients and Keras's Conv2DTranspose: `nn.conv2d` on an input spread by zeros."""
+    return _backprop_input(b, 4, nn.Conv2DOp)
 
 
 @legalizes("Conv3DBackpropInputV2")
 def conv3d_backprop_input(node: NodeOp, b: Builder) -> Results:
-    """Keras's Conv3DTranspose: `nn.conv3d` on an input spread by zeros."""
-    return _transposed_convolution(b, 5, nn.Conv3DOp)
+    """Gradients and Keras's Conv3DTranspose: `nn.conv3d` on an input spread by zeros."""
+    return _backprop_input(b, 5, nn.Conv3DOp)
+
+
+@legalizes("DepthwiseConv2dNativeBackpropInput")
+def depthwise_conv2d_backprop_input(node: NodeOp, b: Builder) -> Results:
+    """`nn.depthwise_conv2d` with the mirrored filter, summed over the channel multiplier."""
+    window = Window(b, 4)
+    layout = window.layout
+    y = layout.to_channels_last(b, input_of_rank(b, 2, 4))
+    filter, (*kernel, channels, multiplier) = _filter(b, 1, 4)
+    target = b.dims(0, "input size")
+    sizes = target[2:] if layout.channels_first else target[1:3]
+    spaced, padding = window.input_gradient(y, [int(size) for size in sizes], kernel)
+    mirrored = b.insert(nn.ReverseOp(filter, [0, 1])).result
+    each = b.reshape(mirrored, [*kernel, channels * multiplier, 1])
+    conv = b.insert(
+        nn.DepthwiseConv2DOp(spaced, each, strides=[1, 1], pads=padding, dilations=window.dilations)
+    )
+    result = conv.result
+    if multiplier > 1:
+        apart = b.reshape(result, [*shape_of(result)[:-1], channels, multiplier])
+        result = b.insert(nn.SumOp(apart, [4])).result
+    return layout.from_channels_last(b, result)
+
+
+def _backprop_filter(b: Builder, rank: int, cls: type[FilterGradientOp]) -> SSAValue:
+    """The gradient of a filter, whose shape is operand 1."""
+    window = Window(b, rank)
+    x = window.layout.to_channels_last(b, input_of_rank(b, 0, rank))
+    y = window.layout.to_channels_last(b, input_of_rank(b, 2, rank))
+    filter = b.ints(1, "filter size")
+    padding = window.pads(spatial_sizes(x), filter[:-2])
+    return b.insert(
+        cls(x, y, filter, strides=window.strides, pads=padding, dilations=window.dilations)
+    ).result
+
+
+@legalizes("Conv2DBackpropFilter")
+def conv2d_backprop_filter(node: NodeOp, b: Builder) -> Results:
+    """`nn.conv2d_backprop_filter`."""
+    return _backprop_filter(b, 4, nn.Conv2DBackpropFilterOp)
+
+
+@legalizes("Conv3DBackpropFilterV2")
+def conv3d_backprop_filter(node: NodeOp, b: Builder) -> Results:
+    """`nn.conv3d_backprop_filter`."""
+    return _backprop_filter(b, 5, nn.Conv3DBackpropFilterOp)
+
+
+@legalizes("DepthwiseConv2dNativeBackpropFilter")
+def depthwise_conv2d_backprop_filter(node: NodeOp, b: Builder) -> Results:
+    """`nn.depthwise_conv2d_backprop_filter`."""
+    return _backprop_filter(b, 4, nn.DepthwiseConv2DBackpropFilterOp)

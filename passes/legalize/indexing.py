@@ -178,6 +178,32 @@ def gather_nd(node: NodeOp, b: Builder) -> Results:
     return b.insert(nn.GatherOp(rows, positions, 0)).result
 
 
+@legalizes("UnsortedSegmentSum")
+def unsorted_segment_sum(node: NodeOp, b: Builder) -> Results:
+    """`nn.segment_sum`, without the rows whose segment is negative: the gradient of a gather."""
+    (segments,) = b.dims(2, "number of segments")
+    return b.insert(nn.SegmentSumOp(b.tensor(0), b.tensor(1), segments, skip_negative=True)).result
+
+
+@legalizes("SegmentSum")
+def segment_sum(node: NodeOp, b: Builder) -> Results:
+    """`nn.segment_sum`; as many segments as the last of the constant indices says."""
+    segments = b.ints(1, "segment ids")
+    count = max(segments, default=-1) + 1
+    return b.insert(nn.SegmentSumOp(b.tensor(0), b.tensor(1), count)).result
+
+
+@legalizes("ScatterNd")
+def scatter_nd(node: NodeOp, b: Builder) -> Results:
+    """`nn.segment_sum` of the updates to whole rows: indices of one component."""
+    indices, updates, shape = b.tensor(0), b.tensor(1), b.dims(2, "shape")
+    *outer, depth = shape_of(indices)
+    if depth != ONE:
+        raise Refusal(f"its indices have {depth} components: one component is supported")
+    rows = b.reshape(indices, outer)
+    return b.insert(nn.SegmentSumOp(updates, rows, shape[0])).result
+
+
 def _count_up(b: Builder, size: int, like: SSAValue) -> SSAValue:
     """`[0, 1, …, size - 1]` in the element type of `like`."""
     element = element_of(like)

@@ -46,3 +46,12 @@ def bias_add(node: NodeOp, b: Builder) -> Results:
     if b.get_text("data_format", "NHWC").startswith("NC"):
         bias = b.reshape(bias, (*shape_of(bias), *[Dim(0, 1)] * (rank_of(x) - 2)))
     return b.insert(nn.AddOp(x, bias)).result
+
+
+@legalizes("BiasAddGrad")
+def bias_add_grad(node: NodeOp, b: Builder) -> Results:
+    """The sum over all dimensions but the channels."""
+    dy = b.tensor(0)
+    first = b.get_text("data_format", "NHWC").startswith("NC")
+    channels = 1 if first else rank_of(dy) - 1
+    return b.insert(nn.SumOp(dy, [i for i in range(rank_of(dy)) if i != channels])).result

@@ -60,14 +60,23 @@ class Builder:
             return self.materialize(value.owner)
         return value
 
-    def materialize(self, dims: DimsOp) -> SSAValue:
-        """Numbers that depend on the batch as a tensor: `scales · N + offsets`.
+    def materialize(self, op: DimsOp) -> SSAValue:
+        """Numbers that depend on the batch as a tensor."""
+        return self.numbers(op.value.dims, static_shape(op.result), element_of(op.result))
+
+    def number(self, dim: Dim, element: Attribute) -> SSAValue:
+        """A dimension as a tensor of rank 0."""
+        if dim.is_static:
+            return self.scalar(int(dim), element)
+        return self.numbers([dim], (), element)
+
+    def numbers(self, dims: Sequence[Dim], shape: tuple[int, ...], element: Attribute) -> SSAValue:
+        """Dimensions as a tensor: `scales · N + offsets`.
 
         Here N is a sum of as many ones as the batch has elements.
         """
-        element, shape = element_of(dims.result), static_shape(dims.result)
-        scales = np.array([d.scale for d in dims.value.dims], np.int64).reshape(shape)
-        offsets = np.array([d.offset for d in dims.value.dims], np.int64).reshape(shape)
+        scales = np.array([d.scale for d in dims], np.int64).reshape(shape)
+        offsets = np.array([d.offset for d in dims], np.int64).reshape(shape)
         ones = self.broadcast_to(self.scalar(1, element), [N])
         batch = self.insert(nn.SumOp(ones, [0])).result
         value = batch

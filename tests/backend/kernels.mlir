@@ -53,3 +53,18 @@ func.func @movement(%x: tensor<?x8x4xf32>, %i: tensor<?x3xi32>, %j: tensor<?x3xi
   %12 = nn.broadcast_to %one : (tensor<1xf32>) -> tensor<?x4xf32>
   func.return %0, %1, %2, %3, %4, %5, %6, %7, %11, %12, %x : tensor<?x4x8xf32>, tensor<?x4x4xf32>, tensor<?x11x4xf32>, tensor<?x11x4xf32>, tensor<?x12x4xf32>, tensor<?x16x4xf32>, tensor<?x8x4xf32>, tensor<?x3x4xf32>, tensor<?x3xi64>, tensor<?x4xf32>, tensor<?x8x4xf32>
 }
+func.func @gradient(%x: tensor<?x8x8x4xf32>, %y: tensor<?x4x4x8xf32>, %v: tensor<?x4x4x4x2xf32>, %p: tensor<?x4x4x4xf32>, %i: tensor<?x8xi32>, %j: tensor<?x8xi64>) -> (tensor<3x3x4x8xf32>, tensor<3x3x3x2x2xf32>, tensor<3x3x4x2xf32>, tensor<?x8x8x4xf32>, tensor<10x8x4xf32>, tensor<10xi64>) {
+  %0 = nn.conv2d_backprop_filter %x, %y strides = [2, 2] pads = [0, 0, 1, 1] dilations = [1, 1] : (tensor<?x8x8x4xf32>, tensor<?x4x4x8xf32>) -> tensor<3x3x4x8xf32>
+  %1 = nn.conv3d_backprop_filter %v, %v strides = [1, 1, 1] pads = [1, 1, 1, 1, 1, 1] dilations = [1, 1, 1] : (tensor<?x4x4x4x2xf32>, tensor<?x4x4x4x2xf32>) -> tensor<3x3x3x2x2xf32>
+  %2 = nn.depthwise_conv2d_backprop_filter %x, %y strides = [2, 2] pads = [0, 0, 1, 1] dilations = [1, 1] : (tensor<?x8x8x4xf32>, tensor<?x4x4x8xf32>) -> tensor<3x3x4x2xf32>
+  %3 = nn.max_pool_grad %x, %p window = [3, 3] strides = [2, 2] pads = [0, 0, 1, 1] : (tensor<?x8x8x4xf32>, tensor<?x4x4x4xf32>) -> tensor<?x8x8x4xf32>
+  %4 = nn.segment_sum skip_negative %x, %i : (tensor<?x8x8x4xf32>, tensor<?x8xi32>) -> tensor<10x8x4xf32>
+  %5 = nn.segment_sum %j, %j : (tensor<?x8xi64>, tensor<?x8xi64>) -> tensor<10xi64>
+  func.return %0, %1, %2, %3, %4, %5 : tensor<3x3x4x8xf32>, tensor<3x3x3x2x2xf32>, tensor<3x3x4x2xf32>, tensor<?x8x8x4xf32>, tensor<10x8x4xf32>, tensor<10xi64>
+}
+func.func @dynamic(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x4x4x4x2xf32>, %f1: tensor<3x4x8xf32>, %f2: tensor<3x3x4x8xf32>, %f3: tensor<3x3x3x1x8xf32>, %b: tensor<8xf32>) -> (tensor<?x8x8xf32>, tensor<?x3x3x8xf32>, tensor<?x4x4x4x8xf32>) {
+  %0 = nn.conv1d %t, %f1 bias %b : tensor<8xf32> activation<relu> strides = [1] pads = [2, 0] dilations = [1] groups = 1 : tensor<?x8x4xf32>, tensor<3x4x8xf32> -> tensor<?x8x8xf32>
+  %1 = nn.conv2d %x, %f2 strides = [2, 2] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x8x8x4xf32>, tensor<3x3x4x8xf32> -> tensor<?x3x3x8xf32>
+  %2 = nn.conv3d %v, %f3 strides = [1, 1, 1] pads = [1, 1, 1, 1, 1, 1] dilations = [1, 1, 1] groups = 2 : tensor<?x4x4x4x2xf32>, tensor<3x3x3x1x8xf32> -> tensor<?x4x4x4x8xf32>
+  func.return %0, %1, %2 : tensor<?x8x8xf32>, tensor<?x3x3x8xf32>, tensor<?x4x4x4x8xf32>
+}

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
 
-use crate::{Error, LinearOutputs, MovementOutputs, ReductionOutputs, Session};
+use crate::{DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, ReductionOutputs, Session};
 
 impl Session {
     /// [`Session::linear`] for arrays. What is not in row-major order is copied first.
@@ -71,6 +71,81 @@ impl Session {
             x.as_slice().unwrap_or_default(),
             i.as_slice().unwrap_or_default(),
             j.as_slice().unwrap_or_default(),
+        )
+    }
+
+    /// [`Session::gradient`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::gradient`], and if an array has another shape.
+    pub fn gradient_from_arrays(
+        &mut self,
+        x: ArrayView<'_, f32, Ix4>,
+        y: ArrayView<'_, f32, Ix4>,
+        v: ArrayView<'_, f32, Ix5>,
+        p: ArrayView<'_, f32, Ix4>,
+        i: ArrayView<'_, i32, Ix2>,
+        j: ArrayView<'_, i64, Ix2>,
+    ) -> Result<GradientOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(8), Some(8), Some(4)], "[n, 8, 8, 4]")?;
+        check_shape("y", y.shape(), &[None, Some(4), Some(4), Some(8)], "[n, 4, 4, 8]")?;
+        check_shape("v", v.shape(), &[None, Some(4), Some(4), Some(4), Some(2)], "[n, 4, 4, 4, 2]")?;
+        check_shape("p", p.shape(), &[None, Some(4), Some(4), Some(4)], "[n, 4, 4, 4]")?;
+        check_shape("i", i.shape(), &[None, Some(8)], "[n, 8]")?;
+        check_shape("j", j.shape(), &[None, Some(8)], "[n, 8]")?;
+        let x = x.as_standard_layout();
+        let y = y.as_standard_layout();
+        let v = v.as_standard_layout();
+        let p = p.as_standard_layout();
+        let i = i.as_standard_layout();
+        let j = j.as_standard_layout();
+        self.gradient(
+            x.as_slice().unwrap_or_default(),
+            y.as_slice().unwrap_or_default(),
+            v.as_slice().unwrap_or_default(),
+            p.as_slice().unwrap_or_default(),
+            i.as_slice().unwrap_or_default(),
+            j.as_slice().unwrap_or_default(),
+        )
+    }
+
+    /// [`Session::dynamic`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::dynamic`], and if an array has another shape.
+    #[expect(clippy::too_many_arguments, reason = "one for each input of the signature")]
+    pub fn dynamic_from_arrays(
+        &mut self,
+        x: ArrayView<'_, f32, Ix4>,
+        t: ArrayView<'_, f32, Ix3>,
+        v: ArrayView<'_, f32, Ix5>,
+        f1: ArrayView<'_, f32, Ix3>,
+        f2: ArrayView<'_, f32, Ix4>,
+        f3: ArrayView<'_, f32, Ix5>,
+        b_2: ArrayView<'_, f32, Ix1>,
+    ) -> Result<DynamicOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(8), Some(8), Some(4)], "[n, 8, 8, 4]")?;
+        check_shape("t", t.shape(), &[None, Some(8), Some(4)], "[n, 8, 4]")?;
+        check_shape("v", v.shape(), &[None, Some(4), Some(4), Some(4), Some(2)], "[n, 4, 4, 4, 2]")?;
+        check_shape("f1", f1.shape(), &[Some(3), Some(4), Some(8)], "[3, 4, 8]")?;
+        check_shape("f2", f2.shape(), &[Some(3), Some(3), Some(4), Some(8)], "[3, 3, 4, 8]")?;
+        check_shape("f3", f3.shape(), &[Some(3), Some(3), Some(3), Some(1), Some(8)], "[3, 3, 3, 1, 8]")?;
+        check_shape("b_2", b_2.shape(), &[Some(8)], "[8]")?;
+        let x = x.as_standard_layout();
+        let t = t.as_standard_layout();
+        let v = v.as_standard_layout();
+        let f1 = f1.as_standard_layout();
+        let f2 = f2.as_standard_layout();
+        let f3 = f3.as_standard_layout();
+        let b_2 = b_2.as_standard_layout();
+        self.dynamic(
+            x.as_slice().unwrap_or_default(),
+            t.as_slice().unwrap_or_default(),
+            v.as_slice().unwrap_or_default(),
+            f1.as_slice().unwrap_or_default(),
+            f2.as_slice().unwrap_or_default(),
+            f3.as_slice().unwrap_or_default(),
+            b_2.as_slice().unwrap_or_default(),
         )
     }
 }
@@ -288,6 +363,64 @@ impl<'session> MovementOutputs<'session> {
     #[must_use]
     pub fn out10_array(&self) -> ArrayView<'session, f32, Ix3> {
         ArrayView::from_shape(self.out10_shape, self.out10).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> GradientOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix5> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out2` as an array.
+    #[must_use]
+    pub fn out2_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out3` as an array.
+    #[must_use]
+    pub fn out3_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out3_shape, self.out3).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out4` as an array.
+    #[must_use]
+    pub fn out4_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out4_shape, self.out4).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out5` as an array.
+    #[must_use]
+    pub fn out5_array(&self) -> ArrayView<'session, i64, Ix1> {
+        ArrayView::from_shape(self.out5_shape, self.out5).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> DynamicOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out2` as an array.
+    #[must_use]
+    pub fn out2_array(&self) -> ArrayView<'session, f32, Ix5> {
+        ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
     }
 }
 

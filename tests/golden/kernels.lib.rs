@@ -51,7 +51,9 @@ impl Model {
             arena: Arena::new(
                 model::linear_arena(max_batch.max(1))
                     .max(model::reduction_arena(max_batch.max(1)))
-                    .max(model::movement_arena(max_batch.max(1))),
+                    .max(model::movement_arena(max_batch.max(1)))
+                    .max(model::gradient_arena(max_batch.max(1)))
+                    .max(model::dynamic_arena(max_batch.max(1))),
             ),
             max_batch,
         }
@@ -103,6 +105,56 @@ impl Model {
     /// As [`Session::movement_features`].
     pub fn movement_features(&self, features: &[f64]) -> Result<OwnedMovementOutputs, Error> {
         Ok(self.session(1).movement_features(features)?.into_owned())
+    }
+
+    /// Runs `gradient` in a session of its own: see [`Session::gradient`].
+    ///
+    /// # Errors
+    /// As [`Session::gradient`].
+    pub fn gradient(
+        &self,
+        x: &[f32],
+        y: &[f32],
+        v: &[f32],
+        p: &[f32],
+        i: &[i32],
+        j: &[i64],
+    ) -> Result<OwnedGradientOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 256, 0)?).gradient(x, y, v, p, i, j)?.into_owned())
+    }
+
+    /// Runs `gradient` for one example, in a session of its own: see [`Session::gradient_features`].
+    ///
+    /// # Errors
+    /// As [`Session::gradient_features`].
+    pub fn gradient_features(&self, features: &[f64]) -> Result<OwnedGradientOutputs, Error> {
+        Ok(self.session(1).gradient_features(features)?.into_owned())
+    }
+
+    /// Runs `dynamic` in a session of its own: see [`Session::dynamic`].
+    ///
+    /// # Errors
+    /// As [`Session::dynamic`].
+    #[expect(clippy::too_many_arguments, reason = "one for each input of the signature")]
+    pub fn dynamic(
+        &self,
+        x: &[f32],
+        t: &[f32],
+        v: &[f32],
+        f1: &[f32],
+        f2: &[f32],
+        f3: &[f32],
+        b_2: &[f32],
+    ) -> Result<OwnedDynamicOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 256, 0)?).dynamic(x, t, v, f1, f2, f3, b_2)?.into_owned())
+    }
+
+    /// Runs `dynamic` for one example, in a session of its own: see [`Session::dynamic_features`].
+    ///
+    /// # Errors
+    /// As [`Session::dynamic_features`].
+    pub fn dynamic_features(&self, features: &[f32]) -> Result<OwnedDynamicOutputs, Error> {
+        Ok(self.session(1).dynamic_features(features)?.into_owned())
     }
 }
 
@@ -316,6 +368,131 @@ impl Session {
             &floats(&features[0..32]),
             &integers::<i32>("i", &features[32..35])?,
             &integers::<i64>("j", &features[35..38])?,
+        )
+    }
+
+    /// Runs `gradient` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 8, 8, 4]`, float32
+    /// - `y`: `[n, 4, 4, 8]`, float32
+    /// - `v`: `[n, 4, 4, 4, 2]`, float32
+    /// - `p`: `[n, 4, 4, 4]`, float32
+    /// - `i`: `[n, 8]`, int32
+    /// - `j`: `[n, 8]`, int64
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn gradient(
+        &mut self,
+        x: &[f32],
+        y: &[f32],
+        v: &[f32],
+        p: &[f32],
+        i: &[i32],
+        j: &[i64],
+    ) -> Result<GradientOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 256, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("y", y.len(), 128 * n)?;
+        check_length("v", v.len(), 128 * n)?;
+        check_length("p", p.len(), 64 * n)?;
+        check_length("i", i.len(), 8 * n)?;
+        check_length("j", j.len(), 8 * n)?;
+        let (out0, out1, out2, out3, out4, out5) =
+            model::gradient(&self.model.weights, &self.threads, &mut self.arena, n, x, y, v, p, i, j)?;
+        Ok(GradientOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [3, 3, 4, 8],
+            out1: self.arena.part(out1),
+            out1_shape: [3, 3, 3, 2, 2],
+            out2: self.arena.part(out2),
+            out2_shape: [3, 3, 4, 2],
+            out3: self.arena.part(out3),
+            out3_shape: [n, 8, 8, 4],
+            out4: self.arena.part(out4),
+            out4_shape: [10, 8, 4],
+            out5: self.arena.part(out5),
+            out5_shape: [10],
+        })
+    }
+
+    /// [`Session::gradient`] for one example, whose inputs stand in one vector, one after the other:
+    /// `x` (256), `y` (128), `v` (128), `p` (64), `i` (8), `j` (8).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn gradient_features(&mut self, features: &[f64]) -> Result<GradientOutputs<'_>, Error> {
+        check_length("features", features.len(), 592)?;
+        self.gradient(
+            &floats(&features[0..256]),
+            &floats(&features[256..384]),
+            &floats(&features[384..512]),
+            &floats(&features[512..576]),
+            &integers::<i32>("i", &features[576..584])?,
+            &integers::<i64>("j", &features[584..592])?,
+        )
+    }
+
+    /// Runs `dynamic` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 8, 8, 4]`, float32
+    /// - `t`: `[n, 8, 4]`, float32
+    /// - `v`: `[n, 4, 4, 4, 2]`, float32
+    /// - `f1`: `[3, 4, 8]`, float32
+    /// - `f2`: `[3, 3, 4, 8]`, float32
+    /// - `f3`: `[3, 3, 3, 1, 8]`, float32
+    /// - `b_2` (`b`): `[8]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    #[expect(clippy::too_many_arguments, reason = "one for each input of the signature")]
+    pub fn dynamic(
+        &mut self,
+        x: &[f32],
+        t: &[f32],
+        v: &[f32],
+        f1: &[f32],
+        f2: &[f32],
+        f3: &[f32],
+        b_2: &[f32],
+    ) -> Result<DynamicOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 256, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("t", t.len(), 32 * n)?;
+        check_length("v", v.len(), 128 * n)?;
+        check_length("f1", f1.len(), 96)?;
+        check_length("f2", f2.len(), 288)?;
+        check_length("f3", f3.len(), 216)?;
+        check_length("b_2", b_2.len(), 8)?;
+        let [out0, out1, out2] =
+            model::dynamic(&self.model.weights, &self.threads, &mut self.arena, n, x, t, v, f1, f2, f3, b_2)?;
+        Ok(DynamicOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 8, 8],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 3, 3, 8],
+            out2: self.arena.part(out2),
+            out2_shape: [n, 4, 4, 4, 8],
+        })
+    }
+
+    /// [`Session::dynamic`] for one example, whose inputs stand in one vector, one after the other:
+    /// `x` (256), `t` (32), `v` (128), `f1` (96), `f2` (288), `f3` (216), `b_2` (8).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn dynamic_features(&mut self, features: &[f32]) -> Result<DynamicOutputs<'_>, Error> {
+        check_length("features", features.len(), 1024)?;
+        self.dynamic(
+            &features[0..256],
+            &features[256..288],
+            &features[288..416],
+            &features[416..512],
+            &features[512..800],
+            &features[800..1016],
+            &features[1016..1024],
         )
     }
 }
@@ -725,6 +902,134 @@ pub struct OwnedMovementOutputs {
     pub out10: Vec<f32>,
     /// The shape of `out10`.
     pub out10_shape: [usize; 3],
+}
+
+/// The outputs of [`Session::gradient`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct GradientOutputs<'session> {
+    /// `out0`: `[3, 3, 4, 8]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[3, 3, 3, 2, 2]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 5],
+    /// `out2`: `[3, 3, 4, 2]`, float32
+    pub out2: &'session [f32],
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 4],
+    /// `out3`: `[n, 8, 8, 4]`, float32
+    pub out3: &'session [f32],
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 4],
+    /// `out4`: `[10, 8, 4]`, float32
+    pub out4: &'session [f32],
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 3],
+    /// `out5`: `[10]`, int64
+    pub out5: &'session [i64],
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 1],
+}
+
+impl GradientOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedGradientOutputs {
+        OwnedGradientOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+            out2: self.out2.to_vec(),
+            out2_shape: self.out2_shape,
+            out3: self.out3.to_vec(),
+            out3_shape: self.out3_shape,
+            out4: self.out4.to_vec(),
+            out4_shape: self.out4_shape,
+            out5: self.out5.to_vec(),
+            out5_shape: self.out5_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::gradient`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedGradientOutputs {
+    /// `out0`: `[3, 3, 4, 8]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[3, 3, 3, 2, 2]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 5],
+    /// `out2`: `[3, 3, 4, 2]`, float32
+    pub out2: Vec<f32>,
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 4],
+    /// `out3`: `[n, 8, 8, 4]`, float32
+    pub out3: Vec<f32>,
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 4],
+    /// `out4`: `[10, 8, 4]`, float32
+    pub out4: Vec<f32>,
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 3],
+    /// `out5`: `[10]`, int64
+    pub out5: Vec<i64>,
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 1],
+}
+
+/// The outputs of [`Session::dynamic`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct DynamicOutputs<'session> {
+    /// `out0`: `[n, 8, 8]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 3],
+    /// `out1`: `[n, 3, 3, 8]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 4],
+    /// `out2`: `[n, 4, 4, 4, 8]`, float32
+    pub out2: &'session [f32],
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 5],
+}
+
+impl DynamicOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedDynamicOutputs {
+        OwnedDynamicOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+            out2: self.out2.to_vec(),
+            out2_shape: self.out2_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::dynamic`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedDynamicOutputs {
+    /// `out0`: `[n, 8, 8]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 3],
+    /// `out1`: `[n, 3, 3, 8]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 4],
+    /// `out2`: `[n, 4, 4, 4, 8]`, float32
+    pub out2: Vec<f32>,
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 5],
 }
 
 /// The number of examples in an input of `got` elements: `example` for each, and `rest` more.

@@ -5,11 +5,13 @@
 #![allow(clippy::approx_constant, reason = "the numbers are the model's")]
 
 use tf_layers::{
-    Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv3d, DepthwiseConv2d, Element, Error, Gather, LayerNorm,
-    Matmul, Mirror, Pad, Part, Pool2d, Reduce, Reduction, Slice, Softmax, Threads, Tile, Transpose, Weights, all, any,
-    argmax, argmin, avg_pool2d, batch_matmul, broadcast_to, concat, conv1d, conv3d, depthwise_conv2d, gather,
-    layer_norm_in_place, log_softmax, map_any, map_any_in_place, matmul, max_pool2d, mirror_pad, pad, reduce,
-    reduce_any, same, slice, softmax, tile, transpose,
+    Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv2d, Conv3d, DepthwiseConv2d, Element, Error, Gather,
+    LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Reduce, Reduction, SegmentSum, Slice, Softmax, Threads, Tile,
+    Transpose, Weights, all, any, argmax, argmin, avg_pool2d, batch_matmul, broadcast_to, concat, conv1d,
+    conv2d_backprop_filter, conv3d, conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter,
+    dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any,
+    map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pad, reduce, reduce_any, same, segment_sum,
+    slice, softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -35,6 +37,16 @@ const SOFTMAX_0: Softmax = Softmax::new(4, 1);
 const LOG_SOFTMAX_0: Softmax = Softmax::new(8, 32);
 const LAYER_NORM_0: LayerNorm = LayerNorm::new(4, 0.001);
 const GATHER_0: Gather = Gather::new(1, 10, 4);
+const CONV2D_BACKPROP_FILTER_0: Conv2d = Conv2d::new([8, 8, 4], 8, [3, 3]).strides([2, 2]).pads([0, 0, 1, 1]);
+const CONV3D_BACKPROP_FILTER_0: Conv3d = Conv3d::new([4, 4, 4, 2], 2, [3, 3, 3]).pads([1, 1, 1, 1, 1, 1]);
+const DEPTHWISE_CONV2D_BACKPROP_FILTER_0: DepthwiseConv2d =
+    DepthwiseConv2d::new([8, 8, 4], [3, 3]).strides([2, 2]).pads([0, 0, 1, 1]).multiplier(2);
+const MAX_POOL_GRAD: Pool2d = Pool2d::new([8, 8, 4], [3, 3], [2, 2], [0, 0, 1, 1]);
+const SEGMENT_SUM_0: SegmentSum = SegmentSum::new(10, 32).skip_negative(true);
+const SEGMENT_SUM_0_2: SegmentSum = SegmentSum::new(10, 1);
+const DYNAMIC_CONV1D_0: Conv1d = Conv1d::new([8, 4], 8, 3).pads([2, 0]).activation(Activation::Relu);
+const DYNAMIC_CONV2D_0: Conv2d = Conv2d::new([8, 8, 4], 8, [3, 3]).strides([2, 2]);
+const DYNAMIC_CONV3D_0: Conv3d = Conv3d::new([4, 4, 4, 2], 8, [3, 3, 3]).pads([1, 1, 1, 1, 1, 1]).groups(2);
 
 /// What a call reads from the arena that reads nothing.
 const NOTHING: [Part<u8>; 0] = [];
@@ -356,4 +368,107 @@ pub(crate) fn movement(
     out.copy_from_slice(x);
 
     Ok((transpose_0, slice_0, pad_0, mirror_pad_0, concat_0, tile_0, reverse, gather_0, map_0, broadcast_to_0, copy))
+}
+
+/// Bytes of the arena that `gradient` needs for `n` examples.
+pub(crate) fn gradient_arena(n: usize) -> usize {
+    1024 * n + 71_360
+}
+
+/// Computes `gradient` and says where its outputs are.
+#[expect(clippy::too_many_arguments, reason = "one for each input of the signature")]
+#[allow(clippy::type_complexity, reason = "one for each output of the signature")]
+pub(crate) fn gradient(
+    _weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+    y: &[f32],
+    v: &[f32],
+    p: &[f32],
+    i: &[i32],
+    j: &[i64],
+) -> Result<(Part<f32>, Part<f32>, Part<f32>, Part<f32>, Part<f32>, Part<i64>), Error> {
+    // conv2d_backprop_filter
+    let scratch: Part<f32> = part(0, [14_624]);
+    let conv2d_backprop_filter_0: Part<f32> = part(68_032, [3, 3, 4, 8]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv2d_backprop_filter_0]);
+    conv2d_backprop_filter(threads, &CONV2D_BACKPROP_FILTER_0, x, y, scratch, out);
+
+    // conv3d_backprop_filter
+    let scratch: Part<f32> = part(0, [17_004]);
+    let conv3d_backprop_filter_0: Part<f32> = part(69_184, [3, 3, 3, 2, 2]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv3d_backprop_filter_0]);
+    conv3d_backprop_filter(threads, &CONV3D_BACKPROP_FILTER_0, v, v, scratch, out);
+
+    // depthwise_conv2d_backprop_filter
+    let depthwise_conv2d_backprop_filter_0: Part<f32> = part(69_632, [3, 3, 4, 2]);
+    let out = arena.part_mut(depthwise_conv2d_backprop_filter_0);
+    depthwise_conv2d_backprop_filter(threads, &DEPTHWISE_CONV2D_BACKPROP_FILTER_0, x, y, out);
+
+    // max_pool_grad
+    let max_pool_grad: Part<f32> = part(69_952, [n, 8, 8, 4]);
+    let out = arena.part_mut(max_pool_grad);
+    max_pool2d_grad(threads, &MAX_POOL_GRAD, x, p, out);
+
+    // segment_sum
+    let segment_sum_0: Part<f32> = part(1024 * n + 69_952, [10, 8, 4]);
+    let out = arena.part_mut(segment_sum_0);
+    segment_sum(threads, &SEGMENT_SUM_0, x, i, out)?;
+
+    // segment_sum
+    let segment_sum_0_2: Part<i64> = part(1024 * n + 71_232, [10]);
+    let out = arena.part_mut(segment_sum_0_2);
+    segment_sum(threads, &SEGMENT_SUM_0_2, j, j, out)?;
+
+    Ok((
+        conv2d_backprop_filter_0,
+        conv3d_backprop_filter_0,
+        depthwise_conv2d_backprop_filter_0,
+        max_pool_grad,
+        segment_sum_0,
+        segment_sum_0_2,
+    ))
+}
+
+/// Bytes of the arena that `dynamic` needs for `n` examples.
+pub(crate) fn dynamic_arena(n: usize) -> usize {
+    4352 * n + 3456
+}
+
+/// Computes `dynamic` and says where its outputs are.
+#[expect(clippy::too_many_arguments, reason = "one for each input of the signature")]
+pub(crate) fn dynamic(
+    _weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+    t: &[f32],
+    v: &[f32],
+    f1: &[f32],
+    f2: &[f32],
+    f3: &[f32],
+    b_2: &[f32],
+) -> Result<[Part<f32>; 3], Error> {
+    // dynamic_conv1d
+    let scratch: Part<f32> = part(0, [40 * n + 192]);
+    let dynamic_conv1d_0: Part<f32> = part(1728 * n + 3456, [n, 8, 8]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, dynamic_conv1d_0]);
+    dynamic_conv1d(threads, &DYNAMIC_CONV1D_0, t, f1, Some(b_2), None, scratch, out);
+
+    // dynamic_conv2d
+    let scratch: Part<f32> = part(0, [576]);
+    let dynamic_conv2d_0: Part<f32> = part(1984 * n + 3456, [n, 3, 3, 8]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, dynamic_conv2d_0]);
+    dynamic_conv2d(threads, &DYNAMIC_CONV2D_0, x, f2, None, None, scratch, out);
+
+    // dynamic_conv3d
+    let scratch: Part<f32> = part(0, [432 * n + 864]);
+    let dynamic_conv3d_0: Part<f32> = part(2304 * n + 3456, [n, 4, 4, 4, 8]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, dynamic_conv3d_0]);
+    dynamic_conv3d(threads, &DYNAMIC_CONV3D_0, v, f3, None, None, scratch, out);
+
+    Ok([dynamic_conv1d_0, dynamic_conv2d_0, dynamic_conv3d_0])
 }

@@ -142,3 +142,11 @@ func.func @movement(%x: tensor<?x8x4xf32>, %i: tensor<?x3xi32>) -> tensor<?x4xf3
   %11 = nn.broadcast_to %10 : (tensor<1xf32>) -> tensor<?x4xf32>
   func.return %0 : tensor<?x4xf32, #nn.dims<8*N, 4>>
 }
+func.func @gradient(%x: tensor<?x8x8x4xf32>, %y: tensor<?x4x4x8xf32>, %v: tensor<?x4x4x4x2xf32>, %p: tensor<?x4x4x4xf32>, %i: tensor<?x8xi32>) -> tensor<3x3x4x8xf32> {
+  %0 = nn.conv2d_backprop_filter %x, %y strides = [2, 2] pads = [0, 0, 1, 1] dilations = [1, 1] : (tensor<?x8x8x4xf32>, tensor<?x4x4x8xf32>) -> tensor<3x3x4x8xf32>
+  %1 = nn.conv3d_backprop_filter %v, %v strides = [1, 1, 1] pads = [1, 1, 1, 1, 1, 1] dilations = [1, 1, 1] : (tensor<?x4x4x4x2xf32>, tensor<?x4x4x4x2xf32>) -> tensor<3x3x3x2x2xf32>
+  %2 = nn.depthwise_conv2d_backprop_filter %x, %y strides = [2, 2] pads = [0, 0, 1, 1] dilations = [1, 1] : (tensor<?x8x8x4xf32>, tensor<?x4x4x8xf32>) -> tensor<3x3x4x2xf32>
+  %3 = nn.max_pool_grad %x, %p window = [3, 3] strides = [2, 2] pads = [0, 0, 1, 1] : (tensor<?x8x8x4xf32>, tensor<?x4x4x4xf32>) -> tensor<?x8x8x4xf32>
+  %4 = nn.segment_sum skip_negative %x, %i : (tensor<?x8x8x4xf32>, tensor<?x8xi32>) -> tensor<10x8x4xf32>
+  func.return %0 : tensor<3x3x4x8xf32>
+}

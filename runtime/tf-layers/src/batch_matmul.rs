@@ -4,6 +4,7 @@ use crate::activation::Activation;
 use crate::kernels::gemm::{Axis, Product};
 use crate::kernels::pack::{pack, pack_transposed, packed_len};
 use crate::kernels::threads::Threads;
+use crate::strided::Walk;
 
 /// Products of matrices that are both known at run time only: TensorFlow's `MatMul` and `BatchMatMulV2`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,12 +84,11 @@ impl BatchMatmul {
             pack
         };
         pack(self.k, self.n, &b[..self.k * self.n], packed);
-        if self.transpose_a && self.k > 0 && self.m > 0 {
-            for (l, row) in a[..self.m * self.k].chunks_exact(self.m).enumerate() {
-                for (to, &x) in transposed[l..].iter_mut().step_by(self.k).zip(row) {
-                    *to = x;
-                }
-            }
+        if self.transpose_a {
+            let mut walk: Walk<2> = Walk::new();
+            walk.push(self.m, 1);
+            walk.push(self.k, self.m.cast_signed());
+            walk.copy(a, 0, transposed);
         }
     }
 

@@ -37,6 +37,7 @@ mod parallel;
 mod pool;
 mod reduce;
 mod resize;
+mod segment_sum;
 pub mod simd;
 mod softmax;
 mod strided;
@@ -46,12 +47,15 @@ mod weights;
 pub use activation::Activation;
 pub use arena::{ALIGNMENT, Arena, Element, MAX_EXCLUSIVE_PARTS, Part, Parts};
 pub use batch_matmul::{BatchMatmul, batch_matmul};
-pub use conv::{Conv1d, Conv2d, Conv3d, conv1d, conv2d, conv3d};
+pub use conv::{
+    Conv1d, Conv2d, Conv3d, conv1d, conv2d, conv2d_backprop_filter, conv3d, conv3d_backprop_filter,
+    dynamic_conv1d, dynamic_conv2d, dynamic_conv3d,
+};
 pub use copy::{
     BroadcastTo, Mirror, Pad, Slice, Tile, broadcast_to, concat, mirror_pad, pad, slice, split,
     tile,
 };
-pub use depthwise_conv2d::{DepthwiseConv2d, depthwise_conv2d};
+pub use depthwise_conv2d::{DepthwiseConv2d, depthwise_conv2d, depthwise_conv2d_backprop_filter};
 pub use error::Error;
 pub use gather::{Cumsum, Gather, Index, Number, cumsum, gather, one_hot};
 pub use kernels::pack::{pack, packed_len};
@@ -62,9 +66,10 @@ pub use map::{
 };
 pub use matmul::{Matmul, matmul};
 pub use norm::{LayerNorm, layer_norm, layer_norm_in_place};
-pub use pool::{Pool2d, avg_pool2d, max_pool2d};
+pub use pool::{Pool2d, avg_pool2d, max_pool2d, max_pool2d_grad};
 pub use reduce::{Reduce, Reduction, all, any, argmax, argmin, reduce, reduce_any};
 pub use resize::{Resize, Sampling, resize_bilinear, resize_nearest};
+pub use segment_sum::{SegmentSum, segment_sum};
 pub use softmax::{Softmax, log_softmax, log_softmax_in_place, softmax, softmax_in_place};
 pub use transpose::{Transpose, transpose};
 pub use weights::{Aligned, Weights};

@@ -1,6 +1,8 @@
 //! Packed weights: one form for all instruction sets.
 
-use super::tile::PANEL;
+use std::ops::Range;
+
+pub(crate) use super::tile::PANEL;
 
 /// Length of a packed [k, n] matrix, `ceil(n / 16) * k * 16`: see [`pack`].
 pub const fn packed_len(k: usize, n: usize) -> usize {
@@ -18,16 +20,27 @@ pub fn pack(k: usize, n: usize, w: &[f32], packed: &mut [f32]) {
         packed_len(k, n),
         "pack: wrong length of the packed matrix"
     );
+    pack_columns(k, n, 0..n, w, packed);
+}
+
+/// Packs some `columns` of a row-major [k, n] matrix into panels of their own.
+pub(crate) fn pack_columns(
+    k: usize,
+    n: usize,
+    columns: Range<usize>,
+    w: &[f32],
+    packed: &mut [f32],
+) {
     if packed.is_empty() {
         return;
     }
-    for (panel, columns) in packed
+    for (panel, first) in packed
         .chunks_exact_mut(k * PANEL)
-        .zip((0..n).step_by(PANEL))
+        .zip(columns.clone().step_by(PANEL))
     {
-        let width = PANEL.min(n - columns);
+        let width = PANEL.min(columns.end - first);
         for (to, from) in panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(n)) {
-            to[..width].copy_from_slice(&from[columns..][..width]);
+            to[..width].copy_from_slice(&from[first..][..width]);
             to[width..].fill(0.0);
         }
     }

@@ -1,5 +1,9 @@
 //! Depthwise convolution: TensorFlow's `DepthwiseConv2dNative`.
 
+mod backprop_filter;
+
+pub use backprop_filter::depthwise_conv2d_backprop_filter;
+
 use crate::activation::Activation;
 use crate::kernels::depthwise::Depthwise;
 use crate::kernels::threads::Threads;

@@ -1,5 +1,11 @@
 //! Convolutions: TensorFlow's `Conv2D` and `Conv3D`, and Keras's `Conv1D`.
 
+mod backprop_filter;
+mod dynamic;
+
+pub use backprop_filter::{conv2d_backprop_filter, conv3d_backprop_filter};
+pub use dynamic::{dynamic_conv1d, dynamic_conv2d, dynamic_conv3d};
+
 use crate::activation::Activation;
 use crate::kernels::gemm::{Axis, Product};
 use crate::kernels::pack::packed_len;

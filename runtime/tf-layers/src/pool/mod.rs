@@ -1,5 +1,9 @@
 //! Pooling over windows of images.
 
+mod grad;
+
+pub use grad::max_pool2d_grad;
+
 use std::ops::Range;
 
 use crate::kernels::threads::Threads;
