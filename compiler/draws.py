@@ -29,7 +29,8 @@ BATCH = 2
 LARGEST = 2**30
 """Elements of a drawn input; more are not worth a machine's memory."""
 
-GATHERS = frozenset({"Gather", "GatherV2", "ResourceGather", "nn.gather"})
+LABELLED = "SparseSoftmaxCrossEntropyWithLogits"
+GATHERS = frozenset({"Gather", "GatherV2", "ResourceGather", LABELLED, "nn.gather"})
 """Operations whose operand 1 selects from operand 0."""
 
 CARRIERS = frozenset(
@@ -136,6 +137,8 @@ def _table_size(op: Operation) -> list[int]:
     axis = 0
     if isinstance(op, nn.GatherOp):
         axis = int(op.axis.value.data)
+    elif isinstance(op, NodeOp) and op.op.data == LABELLED:
+        axis = 1
     elif len(op.operands) > 2 and isinstance(op.operands[2].owner, nn.ConstantOp):
         axis = int(op.operands[2].owner.array)
     size = shape_of(table)[axis]

@@ -113,6 +113,18 @@ def test_drawn_indices_stay_in_the_table() -> None:
     assert drawn.max() < 7
 
 
+def test_labels_are_drawn_among_the_classes() -> None:
+    text = """
+    func.func @f(%x: tensor<?x3xf32>, %i: tensor<?xi32>) -> (tensor<?xf32>, tensor<?x3xf32>) {
+      %0, %1 = tf.node "SparseSoftmaxCrossEntropyWithLogits"(%x, %i)
+        : (tensor<?x3xf32>, tensor<?xi32>) -> (tensor<?xf32>, tensor<?x3xf32>)
+      func.return %0, %1 : tensor<?xf32>, tensor<?x3xf32>
+    }
+    """
+    module = Parser(context(), text).parse_module()
+    assert index_limit(functions(module)["f"].args[1]) == 3
+
+
 @pytest.mark.parametrize(("factor", "limit"), [("0.00392156886", 255.0), ("0.5", None)])
 def test_a_rescaled_input_is_drawn_in_its_range(factor: str, limit: float | None) -> None:
     text = f"""
