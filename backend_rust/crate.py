@@ -47,6 +47,12 @@ FILES: dict[str, str] = {
 }
 """Template → file."""
 
+PROFILE_FILES = {
+    "src/profile.rs": "src/profile.rs",
+    "examples/profile.rs": "examples/profile.rs",
+}
+"""Template → file, of a crate that times its kernel calls."""
+
 CLASSIFIER_FILES: dict[str, str] = {
     "build.rs": "build.rs",
     "src/decision.rs": "src/decision.rs",
@@ -87,6 +93,7 @@ def emit_crate(
     values = template_values(options, signatures, source, features is not None)
     decisions = options.decisions
     chosen = {**FILES, **(CLASSIFIER_FILES if decisions is not None else {})}
+    chosen |= PROFILE_FILES if options.profile else {}
     texts = render(values, {**chosen, **(TEST_FILES if features is not None else {})})
     for name, text in texts.items():
         path = directory / name

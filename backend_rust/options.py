@@ -41,6 +41,7 @@ class CrateOptions:
     `weights`: `embed` puts them into the binary, `file` has `Model::from_file` read them.
     `runtime`: `bundled` copies tf-layers into the crate; `path` refers to `runtime_path` (default:
     the sources of this installation); `registry` takes it from crates.io.
+    `profile`: whether it records the time of each kernel call.
     `tolerance`: of the crate's test, relative to the largest magnitude of an output.
     `layout`: `tf2rust` names the methods as tf2rust does: `predict` takes one vector.
     `decisions`: None for a crate that is no classifier.
@@ -55,6 +56,7 @@ class CrateOptions:
     tolerance: float = 1e-5
     layout: Literal["crate", "tf2rust"] = "crate"
     decisions: Decisions | None = None
+    profile: bool = False
     notes: tuple[str, ...] = ()
 
     def check(self) -> None:

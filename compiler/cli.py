@@ -235,6 +235,36 @@ def inspect(
 
 
 @app.command()
+def bench(
+    model: Model,
+    level: Annotated[int, typer.Option("-O", min=0, max=3, help="Optimisation level.")] = 2,
+    inputs: Inputs = None,
+    outputs: Outputs = None,
+    input_shape: InputShapes = None,
+    signature: Signatures = None,
+    batch: Annotated[int, typer.Option(min=1, help="Examples at once.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0, help="How long to measure.")] = 2.0,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Print the time of each kernel call.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Build a model's crate and time it on this machine."""
+    from tfrc.compiler.benchmark import bench
+    from tfrc.compiler.driver import CompileOptions
+
+    imports = import_options(inputs, outputs, input_shape, signature)
+    timing = bench(model, CompileOptions(level=level, imports=imports), batch, threads, seconds)
+    if as_json:
+        typer.echo(json.dumps(timing.as_json(), indent=1))
+        return
+    if profile:
+        typer.echo(timing.table())
+    typer.echo(timing.summary())
+
+
+@app.command()
 def passes() -> None:
     """List the passes, and the lowest level that runs each."""
     from tfrc.compiler import catalog

@@ -85,6 +85,8 @@ class CompileOptions:
     runtime: Runtime = "bundled"
     tolerance: float | None = None
     """Of the crate's test, relative to an output's largest magnitude; None: `tolerance(module)`."""
+    profile: bool = False
+    """Whether the crate times its kernel calls, for `tfrc bench`."""
     watch: Watch = field(default_factory=Watch)
     verify_each: bool = False
 
@@ -160,8 +162,15 @@ class Clock:
             self.progress.say(saying or phase)
 
 
-def compile_model(model: Any, options: CompileOptions, progress: Progress | None = None) -> Report:
+def compile_model(
+    model: Any,
+    options: CompileOptions,
+    progress: Progress | None = None,
+    observers: Sequence[Observer] = (),
+) -> Report:
     """Compile a path, a Keras model or a tf.function, and write the result.
+
+    `observers` see the module after each pass.
 
     Errors: ModelError for whatever the user can mend; nothing is written then.
     """
@@ -173,7 +182,7 @@ def compile_model(model: Any, options: CompileOptions, progress: Progress | None
     try:
         if options.emit == "rust":
             crate_options(options, "a model").check()
-        return _Compilation(model, options, progress).run()
+        return _Compilation(model, options, progress, observers).run()
     except EmitError as error:
         raise ModelError(str(error)) from error
     finally:
@@ -181,8 +190,15 @@ def compile_model(model: Any, options: CompileOptions, progress: Progress | None
 
 
 class _Compilation:
-    def __init__(self, model: Any, options: CompileOptions, progress: Progress):
+    def __init__(
+        self,
+        model: Any,
+        options: CompileOptions,
+        progress: Progress,
+        observers: Sequence[Observer],
+    ):
         self.model = model
+        self.observers = observers
         self.options = options
         self.progress = progress
         self.clock = Clock(progress)
@@ -193,7 +209,7 @@ class _Compilation:
 
     def run(self) -> Report:
         passes = pipeline(self.options)
-        observers: list[Observer] = [self.progress, self.times]
+        observers: list[Observer] = [self.progress, self.times, *self.observers]
         observers += self.options.watch.observers(sys.stderr)
         self.clock("import", "importing TensorFlow and the model")
         imported = load(self.model, self.options.imports)
@@ -342,6 +358,7 @@ def crate_options(
         tolerance=allowed,
         layout=options.layout,
         decisions=decisions,
+        profile=options.profile,
     )
 
 

@@ -1,4 +1,4 @@
-"""How much arithmetic an `nn` operation is: 2 FLOPs for each multiply-add of its products."""
+"""How much arithmetic an operation is, 2 FLOPs for each multiply-add, and how much it touches."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from math import prod
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
-from tfrc.ir import nn
+from tfrc.ir import nn, rt
+from tfrc.ir.dtype import size_of
 from tfrc.ir.nn.linear import ConvOp
-from tfrc.ir.shape import at, shape_of
+from tfrc.ir.shape import at, element_of, shape_of
 
 
 def flops(op: Operation, n: int = 1) -> int:
@@ -32,3 +33,25 @@ def flops(op: Operation, n: int = 1) -> int:
 def function_flops(function: FuncOp, n: int = 1) -> int:
     """FLOPs of all products of a function."""
     return sum(flops(op, n) for op in function.body.block.ops)
+
+
+def call_flops(call: rt.CallOp, n: int = 1) -> int:
+    """FLOPs of the products of a kernel call for the batch size `n`."""
+    shapes = {name: at(shape_of(value), n) for name, value in call.named_ins}
+    out = prod(at(shape_of(call.outs[0]), n))
+    match call.kernel_name:
+        case "conv1d" | "conv2d" | "conv3d":
+            return 2 * out * prod(shapes["filter"][:-1])
+        case "depthwise_conv2d":
+            return 2 * out * prod(shapes["filter"][:2])
+        case "matmul" | "batch_matmul":
+            transposed = "transpose_lhs" in call.static.data
+            return 2 * out * shapes["lhs"][-2 if transposed else -1]
+        case _:
+            return 0
+
+
+def call_bytes(call: rt.CallOp, n: int = 1) -> int:
+    """Bytes that a kernel call reads and writes at least, weights included."""
+    values = {*call.ins, *call.outs}
+    return sum(prod(at(shape_of(value), n)) * size_of(element_of(value)) for value in values)
