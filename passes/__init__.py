@@ -26,6 +26,7 @@ from tfrc.passes.remove_transposes import RemoveTransposesPass
 from tfrc.passes.schedule import SchedulePass
 from tfrc.passes.select_kernels import SelectKernelsPass
 from tfrc.passes.space_to_batch_to_dilation import SpaceToBatchToDilationPass
+from tfrc.passes.split_reductions import SplitReductionsPass
 from tfrc.passes.squeeze_conv1d import SqueezeConv1DPass
 from tfrc.passes.unroll_loops import UnrollLoopsPass
 
@@ -48,6 +49,7 @@ PASSES: dict[str, type[ModulePass]] = {
         FuseEpiloguePass,
         ElementwiseToMapPass,
         FuseMapsPass,
+        SplitReductionsPass,
         SchedulePass,
         SelectKernelsPass,
         InPlacePass,
@@ -81,6 +83,7 @@ SCHEDULE: tuple[tuple[str, int], ...] = (
     ("elementwise-to-map", 0),
     ("fuse-maps", 2),
     ("dce", 0),
+    ("split-reductions", 0),
     ("schedule", 1),
     ("select-kernels", 0),
     ("in-place", 0),

@@ -36,6 +36,7 @@ from tfrc.passes.fuse_epilogue import FuseEpiloguePass
 from tfrc.passes.fuse_maps import FuseMapsPass
 from tfrc.passes.raise_idioms import RaiseIdiomsPass
 from tfrc.passes.remove_transposes import RemoveTransposesPass
+from tfrc.passes.split_reductions import SplitReductionsPass
 from tfrc.passes.squeeze_conv1d import SqueezeConv1DPass
 
 PASSES: tuple[ModulePass, ...] = (
@@ -49,6 +50,7 @@ PASSES: tuple[ModulePass, ...] = (
     FuseEpiloguePass(),
     ElementwiseToMapPass(),
     FuseMapsPass(),
+    SplitReductionsPass(),
     DeadCodeElimination(),
 )
 """In the order in which the compiler runs them."""
