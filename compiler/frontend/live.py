@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend.keras_layers import NEEDS_LAYERS, Layer, layers_of
 from tfrc.compiler.frontend.options import ImportOptions
 from tfrc.compiler.frontend.source import Signature, Source, Variable, narrow
 from tfrc.compiler.frontend.tensorflow import Proto, first_sentence, quiet, tensorflow
@@ -19,9 +23,17 @@ def read(model: Any, options: ImportOptions) -> Source:
     Errors: ModelError if it is none of the kinds above, or cannot be traced.
     """
     tensorflow()
+    what = f"{type(model).__name__} of the running program"
+    layers = _layers(model, what) if options.needs_layers else ()
     with quiet():
         concrete = {name: _concrete(f, options) for name, f in _functions(model).items()}
-    return source(concrete, f"{type(model).__name__} of the running program", options)
+    return replace(source(concrete, what, options), layers=layers)
+
+
+def _layers(model: Any, what: str) -> Sequence[Layer]:
+    if not _is_keras(model):
+        raise ModelError(f"{what} has no layers: {NEEDS_LAYERS}")
+    return layers_of(model)
 
 
 def _functions(model: Any) -> Mapping[str, Any]:
@@ -163,6 +175,25 @@ def _is_keras(model: Any) -> bool:
     return bool(modules & {"keras", "tf_keras"}) and hasattr(model, "layers")
 
 
+_NO_SCOPE = re.compile(r"[^A-Za-z0-9_.\\/>-]|^[^A-Za-z0-9.]")
+"""What the name of a scope in a graph cannot have, and a layer's name can."""
+
+
+@contextmanager
+def scope_names(model: Any) -> Generator[None]:
+    """Names that a graph accepts, for all layers, while the block runs."""
+    flatten = getattr(model, "_flatten_layers", None)
+    layers: list[Any] = list(flatten()) if flatten is not None else []
+    renamed = [(layer, layer.name) for layer in layers if _NO_SCOPE.search(layer.name)]
+    try:
+        for layer, name in renamed:
+            layer.name = _NO_SCOPE.sub("_", name)
+        yield
+    finally:
+        for layer, name in renamed:
+            layer.name = name
+
+
 def trace_keras(model: Any, options: ImportOptions) -> tuple[Any, Sequence[str] | None]:
     """The inference function of a Keras model, and the names of its outputs.
 
@@ -195,7 +226,7 @@ def trace_keras(model: Any, options: ImportOptions) -> tuple[Any, Sequence[str] 
         return model(packed, training=False)
 
     try:
-        with quiet():
+        with quiet(), scope_names(model):
             function = tf.function(call, autograph=False).get_concrete_function(*specs)
     except Exception as error:  # any error of a layer of the user's
         raise ModelError(
