@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfrc.compiler.choices import Emit, Runtime, Weights
+from tfrc.compiler.choices import Emit, Layout, Runtime, Weights
 from tfrc.compiler.driver import CompileOptions, Report, compile_model
 from tfrc.compiler.frontend import ImportOptions, InputShape
 
@@ -28,6 +28,7 @@ def compile(
     binary_classification: bool | None = None,
     thresholds: str | Path | None = None,
     features: str | Path | None = None,
+    layout: Layout = "crate",
     weights: Weights = "embed",
     runtime: Runtime = "bundled",
     tolerance: float | None = None,
@@ -58,6 +59,7 @@ def compile(
         binary_classification=binary_classification,
         thresholds=Path(thresholds) if thresholds is not None else None,
         features=Path(features) if features is not None else None,
+        layout=layout,
         weights=weights,
         runtime=runtime,
         tolerance=tolerance,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tfrc.compiler.choices import Emit, Runtime, Weights
+from tfrc.compiler.choices import Emit, Layout, Runtime, Weights
 
 if TYPE_CHECKING:
     from tfrc.compiler.driver import Report
@@ -129,6 +129,9 @@ def compile(
             metavar="NPZ", help="Inputs and predictions that the crate's test has; default: drawn."
         ),
     ] = None,
+    layout: Annotated[
+        Layout, typer.Option(help="The crate alone, or the folders that tf2rust makes.")
+    ] = "crate",
     weights: Annotated[Weights, typer.Option(help="In the binary, or in a file.")] = "embed",
     runtime: Annotated[Runtime, typer.Option(help="Where tf-layers comes from.")] = "bundled",
     tolerance: Annotated[
@@ -175,6 +178,7 @@ def compile(
             binary_classification=binary_classification,
             thresholds=thresholds,
             features=features,
+            layout=layout,
             tolerance=tolerance,
             weights=weights,
             runtime=runtime,
@@ -182,10 +186,76 @@ def compile(
             verify_each=verify_each,
         ),
     )
-    for warning in report.warnings:
-        typer.echo(f"warning: {warning}", err=True)
     if time_passes:
         typer.echo(report.times(), err=True)
+    show(report, as_json)
+
+
+WORDS = {
+    **dict.fromkeys(("yes", "true", "t", "1"), True),
+    **dict.fromkeys(("no", "false", "f", "0"), False),
+}
+"""What `tfrc tf2rust` takes for a flag, in any case of letters."""
+
+
+def flag(name: str, word: str) -> bool:
+    """The value of a flag that is a word. Errors: ModelError if it is another word."""
+    from tfrc.compiler.errors import ModelError
+
+    if word.lower() not in WORDS:
+        raise ModelError(f"--{name} {word}: write True or False")
+    return WORDS[word.lower()]
+
+
+def word_option(name: str) -> Any:
+    """An option of `tfrc tf2rust` whose value is True or False."""
+    text = f"As --{name.replace('_', '-')}."
+    return typer.Option(f"--{name}", metavar="True|False", help=text)
+
+
+@app.command("tf2rust")
+def tf2rust(
+    path_to_tf_model: Annotated[
+        Path,
+        typer.Option("--path_to_tf_model", help="A .keras or .h5 file, or a folder of Keras 2."),
+    ],
+    path_to_save: Annotated[
+        Path, typer.Option("--path_to_save", help="Becomes the two folders; replaced if it is one.")
+    ],
+    model_name: Annotated[
+        str, typer.Option("--model_name", metavar="NAME", help="The struct is NAMEModel.")
+    ],
+    binary_classification: Annotated[str | None, word_option("binary_classification")] = None,
+    enable_inplace: Annotated[str, word_option("enable_inplace")] = "True",
+    enable_memdrop: Annotated[str, word_option("enable_memdrop")] = "True",
+    path_to_fv: Annotated[
+        Path | None, typer.Option("--path_to_fv", metavar="NPZ", help="As --features.")
+    ] = None,
+) -> None:
+    """Compile with the arguments and the folders of CrowdStrike's tf2rust."""
+    from tfrc.compiler.driver import CompileOptions, compile_model
+
+    decides = binary_classification
+    report = compile_model(
+        path_to_tf_model,
+        CompileOptions(
+            output=path_to_save,
+            layout="tf2rust",
+            force=True,
+            inplace=flag("enable_inplace", enable_inplace),
+            memdrop=flag("enable_memdrop", enable_memdrop),
+            model_name=model_name,
+            binary_classification=flag("binary_classification", decides) if decides else None,
+            features=path_to_fv,
+        ),
+    )
+    show(report)
+
+
+def show(report: Report, as_json: bool = False) -> None:
+    """Print what was done, and what is worth a look."""
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=1))
     elif report.text is not None:
@@ -203,7 +273,7 @@ def summary(report: Report) -> str:
     return (
         f"wrote {report.output} in {seconds}: {len(report.files)} files, "
         f"{report.weight_bytes / 1e6:.1f} MB of weights, arena {arenas}\n"
-        f"next: cd {report.output} && cargo test --release && cargo bench"
+        f"next: cd {report.crate} && cargo test --release && cargo bench"
     )
 
 

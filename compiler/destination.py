@@ -11,15 +11,20 @@ from pathlib import Path
 
 from tfrc.compiler.errors import ModelError
 
-OURS = ("Cargo.toml", "src/model.rs")
+OURS = (
+    ("Cargo.toml", "src/model.rs"),
+    ("rust_generated_code/Cargo.toml", "saved_model_from_tensorflow/model_architecture.json"),
+)
 """What a folder holds that an earlier run made, and that `--force` may therefore replace."""
 
 
-def check(target: Path, force: bool) -> None:
+def check(target: Path, force: bool, makes_parents: bool = False) -> None:
     """Refuse a target that exists, before any work is done.
 
     Errors: ModelError if `target` exists and `force` is not given, or is a folder of other things.
     """
+    if makes_parents and not target.parent.exists():
+        return
     if not target.parent.is_dir():
         raise ModelError(f"-o {target}: there is no folder {target.parent}: make it first")
     if not os.access(target.parent, os.W_OK):
@@ -29,7 +34,7 @@ def check(target: Path, force: bool) -> None:
     if not force:
         raise ModelError(f"-o {target} exists: give another name, or --force to replace it")
     if target.is_dir():
-        if not all((target / name).exists() for name in OURS):
+        if not any(all((target / name).exists() for name in names) for names in OURS):
             raise ModelError(
                 f"-o {target} is a folder that tfrc did not make, and --force does not replace it: "
                 "give another name"
@@ -42,6 +47,7 @@ def check(target: Path, force: bool) -> None:
 def folder(target: Path) -> Generator[Path]:
     """An empty folder that becomes `target` when the block ends well, and vanishes when not."""
     target = target.absolute()  # what writes into the folder may run elsewhere
+    target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         work.chmod(0o755)

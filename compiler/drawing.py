@@ -168,12 +168,29 @@ def _edge(source: Box, target: Box, shape: str, boxes: Sequence[Box]) -> str:
 
 def graph_svg(module: ModuleOp, *, dark: bool = True) -> str:
     """All signatures of an `nn` module, side by side; `dark` follows the reader's colour scheme."""
-    drawings: list[str] = []
+    return drawing_svg(_drawings(module), dark=dark)
+
+
+def graph_png(module: ModuleOp) -> bytes:
+    """The same as PNG, on white."""
+    return drawing_png(_drawings(module))
+
+
+Drawing = tuple[str, list[Box]]
+"""A title, and boxes without places."""
+
+
+def _drawings(module: ModuleOp) -> list[Drawing]:
+    return [(name, boxes_of(function)) for name, function in functions(module).items()]
+
+
+def drawing_svg(drawings: Sequence[Drawing], *, dark: bool = True) -> str:
+    """Graphs side by side."""
+    texts: list[str] = []
     left, height = float(MARGIN), 0.0
-    for name, function in functions(module).items():
-        boxes = boxes_of(function)
+    for title, boxes in drawings:
         width = arrange(boxes)
-        parts = [f'<text class="title" x="{width / 2:.0f}" y="-8">{escape(name)}</text>']
+        parts = [f'<text class="title" x="{width / 2:.0f}" y="-8">{escape(title)}</text>']
         parts += [_edge(s, box, shape, boxes) for box in boxes for s, shape in box.inputs]
         for box in boxes:
             corner = f'x="{box.x - box.width / 2:.0f}" y="{box.y:.0f}" width="{box.width:.0f}"'
@@ -181,20 +198,21 @@ def graph_svg(module: ModuleOp, *, dark: bool = True) -> str:
             for line, down, style in zip(box.lines, (14, 28), ("", ' class="node"'), strict=True):
                 at = f'x="{box.x:.0f}" y="{box.y + down:.0f}"'
                 parts.append(f"<text{style} {at}>{escape(line)}</text>")
-        drawings.append(f'<g transform="translate({left:.0f} {MARGIN + 12})">{"".join(parts)}</g>')
+        texts.append(f'<g transform="translate({left:.0f} {MARGIN + 12})">{"".join(parts)}</g>')
         left += width + MARGIN
         height = max(height, max(box.y for box in boxes) + BOX_HEIGHT + 2 * MARGIN + 12)
     style = STYLE + (DARK_STYLE if dark else "")
     size = f'width="{left:.0f}" height="{height:.0f}" viewBox="0 0 {left:.0f} {height:.0f}"'
     return (
         f'<svg class="graph" xmlns="http://www.w3.org/2000/svg" {size}><style>{style}</style>'
-        + "".join(drawings)
+        + "".join(texts)
         + "</svg>\n"
     )
 
 
-def graph_png(module: ModuleOp) -> bytes:
+def drawing_png(drawings: Sequence[Drawing]) -> bytes:
     """The same as PNG, on white; the text is set in a font of this machine."""
     from resvg_py import svg_to_bytes
 
-    return bytes(svg_to_bytes(svg_string=graph_svg(module, dark=False), background="white"))
+    svg = drawing_svg(drawings, dark=False)
+    return bytes(svg_to_bytes(svg_string=svg, background="white"))

@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from xdsl.passes import ModulePass
 
 from tfrc.backend_rust import CrateOptions, Decisions, EmitError, Features, emit_crate
 from tfrc.backend_rust.options import RESERVED_CRATES
-from tfrc.compiler import describe, destination
+from tfrc.compiler import describe, destination, tf2rust_layout
 from tfrc.compiler.choices import Emit, Layout, Runtime, Weights
 from tfrc.compiler.context import context
 from tfrc.compiler.decisions import decisions
@@ -98,6 +98,8 @@ class Report:
     source: str
     emit: Emit
     output: Path | None
+    crate: Path | None
+    """The crate's folder, which is in `output` or is it."""
     text: str | None
     """What to print, if there is no output file."""
     files: tuple[str, ...]
@@ -176,7 +178,8 @@ def compile_model(
     """
     progress = progress or Progress()
     if options.output is not None:
-        destination.check(options.output, options.force)
+        parents = options.layout == "tf2rust"
+        destination.check(options.output, options.force, makes_parents=parents)
     elif options.emit == "rust":
         raise ModelError("-o is missing: say which folder the crate goes to")
     try:
@@ -212,7 +215,8 @@ class _Compilation:
         observers: list[Observer] = [self.progress, self.times, *self.observers]
         observers += self.options.watch.observers(sys.stderr)
         self.clock("import", "importing TensorFlow and the model")
-        imported = load(self.model, self.options.imports)
+        imports = replace(self.options.imports, needs_layers=self.options.layout == "tf2rust")
+        imported = load(self.model, imports)
         self.warnings += imported.warnings
         self.decisions = decisions(
             imported, self.options.binary_classification, self.options.thresholds
@@ -288,10 +292,15 @@ class _Compilation:
         self.clock("write", "writing the crate")
         crate = crate_options(self.options, imported.source, allowed, self.decisions)
         with destination.folder(self.options.output) as path:
-            emitted = emit_crate(imported.module, ctx.weights, crate, path, features)
+            target = path / crate_folder(self.options)
+            target.mkdir(exist_ok=True)
+            emitted = emit_crate(imported.module, ctx.weights, crate, target, features)
+            if self.options.layout == "tf2rust":
+                tf2rust_layout.write_model(path, imported.layers)
+            files = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
         return self.report(
             imported,
-            tuple(file.as_posix() for file in emitted.files),
+            tuple(files),
             None,
             emitted.weight_bytes,
             {name: str(dim) for name, dim in emitted.arena_bytes.items()},
@@ -324,11 +333,13 @@ class _Compilation:
         arena_bytes: Mapping[str, str] | None = None,
     ) -> Report:
         self.clock(None)
+        emit, output = self.options.emit, self.options.output
         return Report(
             source=imported.source,
-            emit=self.options.emit,
-            output=self.options.output,
-            text=text if self.options.output is None else None,
+            emit=emit,
+            output=output,
+            crate=output / crate_folder(self.options) if output and emit == "rust" else None,
+            text=text if output is None else None,
             files=files,
             weight_bytes=weight_bytes,
             arena_bytes=arena_bytes or {},
@@ -360,6 +371,11 @@ def crate_options(
         decisions=decisions,
         profile=options.profile,
     )
+
+
+def crate_folder(options: CompileOptions) -> str:
+    """Where the crate lies in the output folder."""
+    return tf2rust_layout.CRATE if options.layout == "tf2rust" else "."
 
 
 def struct_name(model: str) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import tfrc
+from tfrc.compiler.cli import app
 from tfrc.compiler.errors import ModelError
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -185,3 +187,110 @@ def test_predictions_of_several_outputs(tmp_path: Path) -> None:
     net = model(outputs=2)
     path = features(tmp_path / "f.npz", **draws(), predictions=np.zeros((5, 1)))
     assert "not under predictions" in refused(net, tmp_path / "crate", features=path)
+
+
+# The folders and the command of tf2rust
+
+
+def saved(path: Path, **head: Any) -> Path:
+    model(**head).save(path)
+    return path
+
+
+def test_the_folders_of_tf2rust(tmp_path: Path) -> None:
+    report = tfrc.compile(
+        saved(tmp_path / "net.keras"), tmp_path / "out", layout="tf2rust", runtime="path"
+    )
+    described = tmp_path / "out" / "saved_model_from_tensorflow"
+    crate = tmp_path / "out" / "rust_generated_code"
+    assert report.crate == crate
+    assert "rust_generated_code/src/model.rs" in report.files
+    graph = json.loads((described / "computation_graph.json").read_text())
+    (joined,) = (name for name in graph if name.startswith("concatenate"))
+    (flat,) = (name for name in graph if name.startswith("flatten"))
+    assert graph["words"]["inbounds"] == []
+    assert graph[joined]["inbounds"] == [flat, "numbers"]
+    assert graph["numbers"]["outbounds"] == [joined]
+    layers = json.loads((described / "model_architecture.json").read_text())
+    assert layers.keys() == graph.keys()
+    assert layers[joined]["class_name"] == "Concatenate"
+    assert layers[joined]["config"]["axis"] == -1
+    assert layers[joined]["input_shape"] == [[None, 6], [None, 4]]
+    assert layers[joined]["output_shape"] == [None, 10]
+    assert layers[joined]["connections"] == graph[joined]
+    assert layers["words"]["input_shape"] == [[None, 3]]
+    assert (described / "model_overview.png").read_bytes().startswith(b"\x89PNG")
+    for folder in (described, crate / "model"):
+        with np.load(folder / "model_weights.npz") as weights:
+            shapes = sorted(array.shape for array in weights.values())
+            assert shapes == [(1,), (9, 2), (10, 1)]
+            assert all("_weight_" in name for name in weights)
+    assert (crate / "model" / "thresholds.json").exists()
+
+
+def test_layers_of_both_versions_of_keras(tmp_path: Path) -> None:
+    """Shared layers, models in models and functions have the same edges in Keras 2 and 3."""
+    from tfrc.compiler.frontend.keras_layers import layers_of
+
+    def edges(k: Any) -> list[tuple[str, list[str], list[str], Any, Any, int]]:
+        x = k.Input((4,), name="x")
+        y = k.Input((4,), name="y")
+        inner = k.Sequential([k.layers.Dense(3), k.layers.Dense(2)], name="inner")
+        shared = k.layers.Dense(4, name="shared")
+        z = k.layers.Add(name="sum")([inner(shared(x)), inner(shared(shared(y)))])
+        found = layers_of(k.Model([x, y], [z, inner(y)]))
+        return sorted(
+            (a.name, sorted(a.inbounds), sorted(a.outbounds), a.inputs, a.outputs, len(a.weights))
+            for a in found
+        )
+
+    import keras
+    import tf_keras
+
+    assert edges(keras) == edges(tf_keras)
+    assert [name for name, *_ in edges(keras)] == ["inner", "shared", "sum", "x", "y"]
+
+
+@pytest.mark.parametrize("kind", ["frozen graph", "SavedModel", "_ConcreteFunction"])
+def test_layers_that_nobody_knows(kind: str, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    source: Any = tmp_path / "net.pb"
+    if kind == "SavedModel":
+        source = tmp_path / "exported"
+        model().export(str(source), verbose=False)
+    else:
+        traced: Any = tf.function(lambda x: x + 1.0).get_concrete_function(
+            tf.TensorSpec([None, 4], tf.float32, name="x")
+        )
+        source.write_bytes(traced.graph.as_graph_def().SerializeToString())
+        source = traced if kind == "_ConcreteFunction" else source
+    message = refused(source, tmp_path / "crate", layout="tf2rust")
+    assert message.startswith(("the ", "ConcreteFunction "))
+    assert "--layout tf2rust needs a Keras model: a .keras or .h5 file" in message
+
+
+def test_the_command_of_tf2rust(tmp_path: Path) -> None:
+    path = features(tmp_path / "f.npz", **draws())
+    arguments = ["tf2rust", "--path_to_tf_model", str(saved(tmp_path / "net.keras"))]
+    arguments += ["--path_to_save", str(tmp_path / "some" / "where"), "--model_name", "MNist"]
+    arguments += ["--enable_inplace", "True", "--enable_memdrop", "no", "--path_to_fv", str(path)]
+
+    def run(*more: str) -> Any:
+        return CliRunner().invoke(app, [*arguments, *more])
+
+    refused_word = run("--binary_classification", "perhaps")
+    assert refused_word.exit_code == 1
+    assert "--binary_classification perhaps: write True or False" in refused_word.stderr
+    assert not (tmp_path / "some").exists()
+    for word in ("True", "false"):
+        done = run("--binary_classification", word)
+        assert done.exit_code == 0, done.output
+        crate = tmp_path / "some" / "where" / "rust_generated_code"
+        assert f"next: cd {crate} && " in done.stdout
+        source = (crate / "src" / "lib.rs").read_text()
+        assert "pub struct MNistModel " in source
+        assert "pub fn predict(&mut self, features: &[f64])" in source
+        assert ("decisions" in source) == (word == "True")
+        with np.load(crate / "testdata" / "features.npz") as recorded:
+            assert recorded["words"].shape == (5, 3)

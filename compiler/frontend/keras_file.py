@@ -10,11 +10,13 @@ import importlib
 import json
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tfrc.compiler.errors import ModelError
 from tfrc.compiler.frontend import live
+from tfrc.compiler.frontend.keras_layers import NEEDS_LAYERS, layers_of
 from tfrc.compiler.frontend.options import ImportOptions
 from tfrc.compiler.frontend.source import Source
 from tfrc.compiler.frontend.tensorflow import first_sentence, quiet, tensorflow
@@ -23,7 +25,7 @@ _UNKNOWN_CLASS = re.compile(r"(?:Could not locate class|Unknown layer:|Unknown o
 
 
 def read(path: Path, options: ImportOptions) -> Source:
-    """The inference function of the Keras model in `path`.
+    """The inference function of the Keras model in `path`, a file or a SavedModel of Keras 2.
 
     Errors: ModelError if the file holds no model, or one with layers that Keras does not know.
     """
@@ -36,11 +38,17 @@ def read(path: Path, options: ImportOptions) -> Source:
     except Exception as error:  # Keras raises nearly every type for a bad file
         raise _explain(path, error) from error
     what = f"Keras model {path.name}"
-    return live.source({"serving_default": live.trace_keras(model, options)}, what, options)
+    layers = layers_of(model) if options.needs_layers else ()
+    concrete = {"serving_default": live.trace_keras(model, options)}
+    return replace(live.source(concrete, what, options), layers=layers)
 
 
 def _package(path: Path) -> str:
     """`keras` or `tf_keras`, by who wrote the file; a file that does not say is Keras 2's."""
+    if path.is_dir():
+        if not (path / "keras_metadata.pb").is_file():
+            raise ModelError(f"the SavedModel {path.name} has no layers: {NEEDS_LAYERS}")
+        return "tf_keras"
     if zipfile.is_zipfile(path):
         version = _archive_version(path)
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend.keras_layers import NEEDS_LAYERS
 from tfrc.compiler.frontend.options import Imported, ImportOptions
 from tfrc.ir.weights import Evaluator
 
@@ -40,14 +41,16 @@ def _source(model: Any, options: ImportOptions) -> Any:
         )
     if path.name in ("saved_model.pb", "saved_model.pbtxt"):
         path = path.parent
-    if path.is_dir():
+    if path.is_dir() and not options.needs_layers:
         from tfrc.compiler.frontend import saved_model
 
         return saved_model.read(path, options)
-    if path.suffix in (".keras", ".h5", ".hdf5"):
+    if path.suffix in (".keras", ".h5", ".hdf5") or path.is_dir():
         from tfrc.compiler.frontend import keras_file
 
         return keras_file.read(path, options)
+    if options.needs_layers:
+        raise ModelError(f"the frozen graph {path.name} has no layers: {NEEDS_LAYERS}")
     from tfrc.compiler.frontend import frozen
 
     return frozen.read(path, options)

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute
 
 from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend.keras_layers import Layer
 from tfrc.ir.shape import Shape
 from tfrc.ir.weights import Array, WeightStore
 
@@ -31,6 +32,8 @@ class ImportOptions:
     outputs: tuple[str, ...] = ()
     input_shapes: Mapping[str, InputShape] = field(default_factory=dict[str, InputShape])
     signatures: tuple[str, ...] = ()
+    needs_layers: bool = False
+    """Whether the model must be one of Keras, of which the layers are known."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Imported:
     """What was read, for reports: `frozen graph model.pb`."""
     warnings: list[str]
     """One sentence for each thing that is worth a look and does not stop the import."""
+    layers: Sequence[Layer] = ()
+    """Those of a Keras model, if they are needed."""
 
 
 _DIMENSION = re.compile(r"\d+")

@@ -71,6 +71,7 @@ class _Import:
             ),
             self.source.description,
             self.warnings + self.emitter.warnings,
+            self.source.layers,
         )
 
     def each(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend.keras_layers import Layer
 from tfrc.compiler.frontend.options import ImportOptions
 from tfrc.compiler.frontend.tensorflow import Proto
 from tfrc.ir.weights import Array
@@ -50,6 +51,8 @@ class Source:
     signatures: list[Signature]
     variables: Mapping[str, Variable] = field(default_factory=dict[str, Variable])
     warnings: list[str] = field(default_factory=list[str])
+    layers: Sequence[Layer] = ()
+    """Those of a Keras model, if they are needed."""
 
 
 def narrow(signature: Signature, options: ImportOptions, description: str) -> Signature:
