@@ -1,4 +1,4 @@
-"""Which parts of the arena and of the weights a kernel call borrows, as `let` statements."""
+"""Which parts of the arena, weights and variables a call borrows, as `let` statements."""
 
 from __future__ import annotations
 
@@ -38,11 +38,37 @@ def group(loans: Sequence[Loan]) -> tuple[str, str]:
 
 
 @dataclass
+class Block:
+    """What one call borrows of a block that it may write: the arena, or the variables."""
+
+    name: str
+    reads: list[Loan] = field(default_factory=list[Loan])
+    writes: list[Loan] = field(default_factory=list[Loan])
+
+    def statements(self) -> list[str]:
+        """The `let` statement before the call, if one is needed."""
+        read, of = group(self.reads)
+        written, to = group(self.writes)
+        match bool(self.reads), len(self.writes):
+            case False, 0:
+                return []
+            case True, 0:
+                method = "part" if len(self.reads) == 1 else "shared"
+                return [f"let {read} = {self.name}.{method}({of});"]
+            case False, 1:
+                return [f"let {written} = {self.name}.part_mut({to});"]
+            case False, _:
+                return [f"let ([], {written}) = {self.name}.parts(NOTHING, {to});"]
+            case _:
+                return [f"let ({read}, {written}) = {self.name}.parts({of}, {to});"]
+
+
+@dataclass
 class Borrows:
     """What one call borrows, in the order of its operands."""
 
-    reads: list[Loan] = field(default_factory=list[Loan])
-    writes: list[Loan] = field(default_factory=list[Loan])
+    arena: Block = field(default_factory=lambda: Block("arena"))
+    variables: Block = field(default_factory=lambda: Block("variables"))
     weights: list[Loan] = field(default_factory=list[Loan])
 
     def statements(self) -> list[str]:
@@ -52,15 +78,4 @@ class Borrows:
             names, parts = group(self.weights)
             method = "part" if len(self.weights) == 1 else "parts"
             lines.append(f"let {names} = weights.{method}({parts});")
-        if self.reads or self.writes:
-            lines.append(self._arena())
-        return lines
-
-    def _arena(self) -> str:
-        written, to = group(self.writes)
-        if self.reads:
-            read, of = group(self.reads)
-            return f"let ({read}, {written}) = arena.parts({of}, {to});"
-        if len(self.writes) == 1:
-            return f"let {written} = arena.part_mut({to});"
-        return f"let ([], {written}) = arena.parts(NOTHING, {to});"
+        return [*lines, *self.variables.statements(), *self.arena.statements()]

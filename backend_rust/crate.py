@@ -20,6 +20,7 @@ from tfrc.backend_rust.regions import Regions
 from tfrc.backend_rust.signatures import Signature, read_signatures
 from tfrc.backend_rust.statements import Source
 from tfrc.backend_rust.testdata import write_features
+from tfrc.backend_rust.variables import VariableTable
 from tfrc.backend_rust.weight_file import MAGIC, WeightFile
 from tfrc.ir.shape import Dim
 
@@ -59,6 +60,9 @@ CLASSIFIER_FILES: dict[str, str] = {
 }
 """Template → file, of what makes decisions of scores."""
 
+STATE_FILES = {"src/state.rs": "src/state.rs", "examples/step.rs": "examples/step.rs"}
+"""Template → file, of what a model with variables has."""
+
 TEST_FILES = {"tests/predictions.rs": "tests/predictions.rs"}
 """Template → file, of what needs recorded features."""
 
@@ -87,13 +91,18 @@ def emit_crate(
     options.check()
     constants = Scope()
     file = WeightFile(weights, constants)
-    source = Source(file, constants, Regions(Scope(TYPE_NAMES)))
+    variables = VariableTable(module)
+    source = Source(file, variables, constants, Regions(Scope(TYPE_NAMES, joint="")))
     signatures = read_signatures(module, source, options)
     refuse_giants({s.name: s.arena for s in signatures})
+    initial = file.block(variables.initial(weights)) if variables.variables else 0
     values = template_values(options, signatures, source, features is not None)
+    values["initial"] = rust.integer(initial)
+    values["steps"] = max((f.steps for f in features.values()), default=0) if features else 0
     decisions = options.decisions
     chosen = {**FILES, **(CLASSIFIER_FILES if decisions is not None else {})}
     chosen |= PROFILE_FILES if options.profile else {}
+    chosen |= STATE_FILES if variables.variables else {}
     texts = render(values, {**chosen, **(TEST_FILES if features is not None else {})})
     for name, text in texts.items():
         path = directory / name
@@ -108,7 +117,8 @@ def emit_crate(
         )
     if features is not None:
         (directory / "testdata").mkdir()
-        write_features(directory / "testdata" / "features.npz", signatures, features)
+        target = directory / "testdata" / "features.npz"
+        write_features(target, signatures, features, variables.variables)
     rustfmt([directory / name for name in texts if name.endswith(".rs")])
     if options.runtime == "bundled":
         copy_runtime(directory / "tf-layers")
@@ -196,6 +206,10 @@ def template_values(
         "weight_bytes": source.weights.size,
         "uses": model_uses(source),
         "uses_weights": bool(constants),
+        "variables": source.variables.variables,
+        "variable_parts": source.variables.parts,
+        "variable_bytes": rust.integer(source.variables.size),
+        "writers": [s for s in signatures if s.writes],
         "params": source.params,
         "regions": source.regions.types,
         "nothing": any("NOTHING" in line for s in statements for line in s.borrows),
@@ -204,8 +218,10 @@ def template_values(
         "checks_lengths": any(s.checked for s in signatures),
         "arena": largest_arena(signatures),
         "tolerance": rust.floating(options.tolerance, "f64"),
-        "reads_bools": any(t.is_bool for s in signatures for t in (*s.inputs, *s.outputs)),
-        "checks_floats": any(t.is_float for s in signatures for t in s.outputs),
+        "reads_bools": any(t.is_bool for s in signatures for t in (*s.inputs, *s.outputs))
+        or any(v.dtype == "BOOL" for v in source.variables.variables),
+        "checks_floats": any(t.is_float for s in signatures for t in s.outputs)
+        or any(v.is_float for v in source.variables.variables),
         "has_features": has_features,
         "has_vectors": any(s.vector_method for s in signatures),
         "decides": any(s.score is not None for s in signatures),

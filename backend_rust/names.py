@@ -32,17 +32,21 @@ def camel(text: str) -> str:
 
 
 class Scope:
-    """Names that are taken. `unique` gives the wanted name, or that name and a number."""
+    """Names that are taken. `unique` gives the wanted name, or that name and a number.
 
-    def __init__(self, taken: Iterable[str] = ()):
+    `joint` stands before the number; names of types have none.
+    """
+
+    def __init__(self, taken: Iterable[str] = (), joint: str = "_"):
         self._taken = set(taken)
+        self._joint = joint
 
     def unique(self, wanted: str) -> str:
         """`wanted`, `wanted_2`, `wanted_3` …: the first that is free, which is then taken."""
         name, i = wanted, 1
         while name in self._taken:
             i += 1
-            name = f"{wanted}_{i}"
+            name = f"{wanted}{self._joint}{i}"
         self._taken.add(name)
         return name
 

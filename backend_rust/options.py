@@ -95,7 +95,13 @@ RESERVED_TYPES = {"Session", "Error", "Self", "Arena", "Threads", "Weights", "Pa
 
 @dataclass(frozen=True)
 class Features:
-    """Recorded inputs of one signature and what TensorFlow makes of them, by name."""
+    """Recorded inputs of one signature and what TensorFlow makes of them, by name.
+
+    A signature that writes variables runs several `steps`, from the initial values on: its arrays
+    have a leading axis for them, and `variables` are the values behind the last step, by path.
+    """
 
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
+    variables: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    steps: int = 0

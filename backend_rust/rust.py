@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -119,6 +120,11 @@ def literal(value: float | int, type_: Attribute) -> str:
 def product(shape: Shape) -> str:
     """How many elements a shape has."""
     return dim(count(shape))
+
+
+def string(text: str) -> str:
+    """A string literal."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def byte_string(data: bytes) -> str:

@@ -19,12 +19,16 @@ from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
 
 ALIGNMENT = 64
 
-TAKEN = {"session", "new", "from_file", "with_threads", "max_batch", "clone", "default", "drop"}
+TAKEN = frozenset(
+    "session new from_file with_threads max_batch clone default drop model into_model lend save "
+    "load reset".split()
+)
 """Methods that `Model` and `Session` have anyway."""
 
 
 LOCAL_NAMES = frozenset(
-    "arguments b c example first model n outputs read repeat self session sink source".split()
+    "arguments b bools c count example first model n outputs read repeat self session sink source "
+    "step steps variables".split()
 )
 """Names that the generated functions around the inputs and outputs need for themselves."""
 
@@ -162,6 +166,8 @@ class Signature:
     inner: tuple[str, ...]
     scope: str
     results: tuple[str, ...]
+    writes: bool
+    """Whether it writes variables, so that it takes `&mut` and its test runs several steps."""
 
     @property
     def is_batched(self) -> bool:
@@ -323,13 +329,15 @@ class Signature:
     @property
     def has_long_type(self) -> bool:
         """Whether clippy may have an opinion on the type of the parts."""
-        return len(self.outputs) > 5 and not self.is_uniform
+        return len(self.outputs) > 2 and not self.is_uniform
 
     @property
     def can_be_split(self) -> bool:
         """Whether the examples of a batch can be run one by one, for the test."""
-        return self.is_batched and all(
-            x.length.scale and not x.length.offset for x in (*self.inputs, *self.outputs)
+        return (
+            self.is_batched
+            and not self.writes
+            and all(x.length.scale and not x.length.offset for x in (*self.inputs, *self.outputs))
         )
 
     @property
@@ -474,6 +482,7 @@ def read_signature(
         inner=tuple(writer.inputs.values()),
         scope=rust.doc_text(writer.scope_name),
         results=tuple(writer.result(argument) for argument in outputs),
+        writes=writer.writes_state,
     )
 
 

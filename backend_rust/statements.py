@@ -19,6 +19,7 @@ from tfrc.backend_rust.kernels import FUNCTIONS, print_call
 from tfrc.backend_rust.names import Scope, layer_names, scope_of, wrapped
 from tfrc.backend_rust.options import EmitError
 from tfrc.backend_rust.regions import MapBody, Regions
+from tfrc.backend_rust.variables import VariableTable
 from tfrc.backend_rust.weight_file import WeightFile
 from tfrc.ir import rt
 from tfrc.ir.dtype import size_of
@@ -29,7 +30,7 @@ ROLES = frozenset(
 )
 """What statements call the slices they borrow, so that no buffer or argument is called so."""
 
-LOCALS = ROLES | FUNCTIONS | {"arena", "n", "part", "threads", "w", "weights"}
+LOCALS = ROLES | FUNCTIONS | {"arena", "n", "part", "threads", "v", "variables", "w", "weights"}
 """Every name with a meaning of its own in the body of a signature."""
 
 
@@ -67,6 +68,7 @@ class Source:
     """What all functions of src/model.rs share."""
 
     weights: WeightFile
+    variables: VariableTable
     constants: Scope
     regions: Regions
     params: list[Params] = field(default_factory=list[Params])
@@ -109,6 +111,8 @@ class FunctionWriter:
         calls = [op for op in func.body.block.ops if isinstance(op, rt.CallOp)]
         self.scope_name = scope_of(name for op in calls for name in node_names(op)[:1])
         self.statements: list[Statement] = []
+        self.writes_state = False
+        """Whether a call writes a variable."""
         for argument in func.args:
             self._places[argument] = _whole(argument)
         arguments = func.args[: len(inputs)]
@@ -131,7 +135,7 @@ class FunctionWriter:
         """Add the statements of `operations`."""
         for op in operations:
             match op:
-                case rt.WeightOp():
+                case rt.WeightOp() | rt.VariableOp():
                     self._places[op.result] = _whole(op.result)
                 case AllocOp():
                     self._allocate(op)
@@ -202,15 +206,17 @@ class FunctionWriter:
             elif isinstance(place.base.owner, rt.WeightOp):
                 constant = self._weight(op, place.base.owner, place, f"{base}_{local}")
                 borrows.weights.append(Loan(local, f"w::{constant}", type_))
+            elif isinstance(place.base.owner, rt.VariableOp):
+                borrows.variables.reads.append(Loan(local, self._variable(place), type_))
             elif array:
                 local = f"inputs[{position}]"
             else:
                 part = self._buffer(value, base)
-                borrows.reads.append(Loan(local, part, type_))
+                borrows.arena.reads.append(Loan(local, part, type_))
             operands.append(Operand(role, place.element, shape_of(value), local, in_place))
         if array:
             parts = rust.listing([self._buffer(value, base) for value in op.ins])
-            borrows.reads.append(Loan("inputs", parts, "array"))
+            borrows.arena.reads.append(Loan("inputs", parts, "array"))
         return operands
 
     def _is_borrowed(self, value: SSAValue, written: set[Place]) -> bool:
@@ -232,7 +238,7 @@ class FunctionWriter:
     def _scratch(self, value: SSAValue, borrows: Borrows) -> Operand:
         """Scratch holds nothing before or after the call, so it is declared with each."""
         type_ = self._declare("scratch", value)
-        borrows.writes.append(Loan("scratch", "scratch", type_))
+        borrows.arena.writes.append(Loan("scratch", "scratch", type_))
         return Operand("scratch", element_of(value), shape_of(value), "scratch")
 
     def _outs(self, op: rt.CallOp, base: str, borrows: Borrows) -> list[Operand]:
@@ -240,8 +246,13 @@ class FunctionWriter:
         for i, value in enumerate(op.outs):
             local = f"out_{i}" if len(op.outs) > 1 else "out"
             type_ = rust.element(element_of(value), f"a result of {op.kernel_name}")
-            part = self._buffer(value, base if i == 0 else f"{base}_{i}", is_free=i == 0)
-            borrows.writes.append(Loan(local, part, type_))
+            place = self._places[value]
+            if isinstance(place.base.owner, rt.VariableOp):
+                self.writes_state = True
+                borrows.variables.writes.append(Loan(local, self._variable(place), type_))
+            else:
+                part = self._buffer(value, base if i == 0 else f"{base}_{i}", is_free=i == 0)
+                borrows.arena.writes.append(Loan(local, part, type_))
             outs.append(Operand(local, element_of(value), shape_of(value), local))
         return outs
 
@@ -279,6 +290,12 @@ class FunctionWriter:
             wanted.upper(),
             (int(place.first), int(place.length)),
         )
+
+    def _variable(self, place: Place) -> str:
+        variable = place.base.owner
+        assert isinstance(variable, rt.VariableOp)
+        name = self._source.variables.part(variable.key, int(place.first), int(place.length))
+        return f"v::{name}"
 
     def _text(self, printed: Printed, base: str) -> str:
         arguments = list(printed.arguments)

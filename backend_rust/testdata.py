@@ -10,11 +10,15 @@ import numpy as np
 
 from tfrc.backend_rust.options import Array, EmitError, Features
 from tfrc.backend_rust.signatures import Signature, Tensor
+from tfrc.backend_rust.variables import Variable, variable_key
 from tfrc.ir.dtype import numpy_dtype
 
 
 def write_features(
-    path: Path, signatures: Sequence[Signature], features: Mapping[str, Features]
+    path: Path,
+    signatures: Sequence[Signature],
+    features: Mapping[str, Features],
+    variables: Sequence[Variable],
 ) -> None:
     """Write the arrays of all signatures under their keys; EmitError if one is missing."""
     arrays: dict[str, Array] = {}
@@ -32,19 +36,24 @@ def write_features(
                         f"the features of {signature.name} lack the {what} {tensor.original}; "
                         f"they have {', '.join(given) or 'nothing'}"
                     )
-                arrays[tensor.key] = as_tensor(given[tensor.original], tensor)
+                array = np.asarray(given[tensor.original])
+                arrays[tensor.key] = as_tensor(array, tensor, tensor.rank + signature.writes)
+        for variable in variables if signature.writes else ():
+            if variable.path not in recorded.variables:
+                raise EmitError(f"the features of {signature.name} lack {variable.path}")
+            key = variable_key(signature.name, variable.path)
+            arrays[key] = np.asarray(recorded.variables[variable.path])
     write_npz(path, arrays)
 
 
-def as_tensor(array: Array, tensor: Tensor) -> Array:
+def as_tensor(array: Array, tensor: Tensor, rank: int) -> Array:
     """The array in the tensor's element type; EmitError if that is another kind of number."""
-    array = np.asarray(array)
     dtype = numpy_dtype(tensor.element)
     if array.dtype.kind != dtype.kind:
         raise EmitError(
             f"the feature {tensor.original} is {array.dtype}, but the model has {tensor.dtype}"
         )
-    if array.ndim != tensor.rank:
+    if array.ndim != rank:
         raise EmitError(
             f"the feature {tensor.original} has rank {array.ndim}, but the model's shape is "
             f"{tensor.dims}"

@@ -86,6 +86,14 @@ class WeightFile:
         self._constants[(key, packing, groups, *part)] = constant
         return constant.name
 
+    def block(self, contents: bytes) -> int:
+        """Store bytes that no kernel reads; their offset."""
+        offset = self._size
+        padded = contents + bytes(-len(contents) % ALIGNMENT)
+        self._blocks.append(padded)
+        self._size += len(padded)
+        return offset
+
     def _array(self, key: str) -> Array:
         if key not in self._store:
             raise EmitError(f"the weight {key} is not in the weight store")
@@ -100,11 +108,7 @@ class WeightFile:
         if packed.dtype == np.bool_:
             packed = packed.astype(np.uint8)
         little = np.ascontiguousarray(packed, packed.dtype.newbyteorder("<"))
-        block = little.tobytes()
-        offset = self._size
-        padding = -len(block) % ALIGNMENT
-        self._blocks.append(block + bytes(padding))
-        self._size += len(block) + padding
+        offset = self.block(little.tobytes())
         self._offsets[(key, packing, groups)] = offset
         return offset
 

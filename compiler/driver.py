@@ -31,7 +31,7 @@ from tfrc.compiler.html_report import SELECT, Snapshot, page
 from tfrc.compiler.module import module_text, write_weights
 from tfrc.compiler.pass_manager import Observer, PassManager, Times, Watch, parse_passes
 from tfrc.compiler.progress import Progress
-from tfrc.compiler.recording import FeaturesFile, record
+from tfrc.compiler.recording import FeaturesFile, draw_steps, record
 from tfrc.compiler.tolerance import USUAL, allowance, sensitivity, tolerance
 from tfrc.compiler.verify_each import VerifyEach
 from tfrc.ir.weights import CompilerContext
@@ -209,6 +209,7 @@ class _Compilation:
         self.warnings: list[str] = []
         self.decisions: Decisions | None = None
         self.file: FeaturesFile | None = None
+        self.steps: Inputs = {}
 
     def run(self) -> Report:
         passes = pipeline(self.options)
@@ -222,6 +223,8 @@ class _Compilation:
             imported, self.options.binary_classification, self.options.thresholds
         )
         inputs = self.inputs(imported)
+        if inputs is not None and self.options.emit == "rust":
+            self.steps = draw_steps(imported, inputs)
         least = tolerance(imported.module)
         if self.options.verify_each:
             if inputs is None:
@@ -285,7 +288,9 @@ class _Compilation:
         """Record features and write the crate."""
         assert self.options.output is not None
         self.clock("features", "running TensorFlow on drawn inputs")
-        features = record(imported, inputs, self.warnings) if inputs is not None else None
+        features = None
+        if inputs is not None:
+            features = record(imported, inputs, self.steps, self.warnings)
         allowed = self.allowed(imported, features, least)
         if features is not None and self.file is not None:
             features = self.file.expect(features, self.decisions, allowed, self.warnings)
@@ -312,9 +317,7 @@ class _Compilation:
         """The tolerance of the crate's test; a warning if the model amplifies rounding errors."""
         if self.options.tolerance is not None or features is None:
             return least if self.options.tolerance is None else self.options.tolerance
-        inputs = {name: f.inputs for name, f in features.items()}
-        outputs = {name: f.outputs for name, f in features.items()}
-        moved = sensitivity(imported.runner, inputs, outputs)
+        moved = sensitivity(imported.runner, features)
         allowed = allowance(least, moved)
         if allowed > least:
             self.warnings.append(

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+from xdsl.dialects.builtin import ModuleOp
 
 from tfrc.backend_rust import Decisions, Features
-from tfrc.compiler.draws import Inputs, draw_inputs
+from tfrc.compiler.draws import BATCH, Inputs, draw_inputs
 from tfrc.compiler.errors import ModelError
-from tfrc.compiler.frontend import Imported, TensorInfo
+from tfrc.compiler.frontend import Imported, Runner, TensorInfo
+from tfrc.compiler.module import functions
+from tfrc.ir import rt
 from tfrc.ir.dtype import numpy_dtype
 from tfrc.ir.weights import Array
+from tfrc.passes.aliases import root
 
 PREDICTIONS = "predictions"
 """The array of a features file that holds what is expected of a model with one output."""
 
 DEFAULT = "serving_default"
+
+STEPS = 3
+"""How often a signature that writes variables runs: what a step leaves, the next one meets."""
 
 
 class FeaturesFile:
@@ -118,7 +126,7 @@ class FeaturesFile:
                     f"the expected values of '{name}' in {self.path} differ from what TensorFlow "
                     f"gives here, by up to {difference:.3g}: the crate's test holds to the file"
                 )
-        return {**features, self.signature: Features(recorded.inputs, outputs)}
+        return {**features, self.signature: replace(recorded, outputs=outputs)}
 
     def placed(self, name: str, expected: Array, output: Array, column: int | None) -> Array:
         """The expected values in the shape of the output; scores alone are its `column`."""
@@ -134,12 +142,68 @@ class FeaturesFile:
         return result
 
 
-def record(imported: Imported, inputs: Inputs, warnings: list[str]) -> dict[str, Features] | None:
-    """What TensorFlow makes of the inputs; None, with a warning, if it refuses them."""
-    result: dict[str, Features] = {}
+def writers(module: ModuleOp) -> frozenset[str]:
+    """The signatures of an `rt` module that write variables."""
+    return frozenset(
+        name
+        for name, function in functions(module).items()
+        if any(
+            isinstance(root(out).owner, rt.VariableOp)
+            for op in function.body.block.ops
+            if isinstance(op, rt.CallOp)
+            for out in op.outs
+        )
+    )
+
+
+def draw_steps(imported: Imported, inputs: Inputs) -> Inputs:
+    """`inputs` as the first of several steps, the others drawn: for what writes variables.
+
+    The module is one of the `tf` level.
+    """
+    result: Inputs = {}
     for name, arrays in inputs.items():
+        if imported.signatures[name].writes:
+            size = next((len(array) for array in arrays.values() if array.ndim), BATCH)
+            seeds = range(1, STEPS)
+            drawn = [draw_inputs(imported.module, seed, size)[name] for seed in seeds]
+            result[name] = stacked([arrays, *drawn])
+    return result
+
+
+def stacked(each: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Arrays of several steps with a leading axis for the step."""
+    return {name: np.stack([arrays[name] for arrays in each]) for name in each[0]}
+
+
+def run(
+    runner: Runner, signature: str, inputs: Mapping[str, Array], steps: int
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """The outputs of one call from the initial values on, or of `steps` calls, and the variables.
+
+    With steps, arrays have a leading axis for them; without, the variables are left out.
+    """
+    runner.reset()
+    if not steps:
+        return runner(signature, inputs), {}
+    calls = [{name: array[i] for name, array in inputs.items()} for i in range(steps)]
+    return stacked([runner(signature, call) for call in calls]), runner.variables()
+
+
+def record(
+    imported: Imported, inputs: Inputs, steps: Inputs, warnings: list[str]
+) -> dict[str, Features] | None:
+    """What TensorFlow makes of the inputs; None, with a warning, if it refuses them.
+
+    The module is one of the `rt` level; the signatures that write variables there run `steps`.
+    """
+    result: dict[str, Features] = {}
+    written = writers(imported.module)
+    for name in inputs:
+        arrays = steps[name] if name in written else inputs[name]
+        count = STEPS if name in written else 0
         try:
-            outputs = imported.runner(name, arrays)
+            outputs, variables = run(imported.runner, name, arrays, count)
         except ModelError as error:
             warnings.append(f"the crate has no test against TensorFlow: {error}")
             return None
@@ -148,5 +212,5 @@ def record(imported: Imported, inputs: Inputs, warnings: list[str]) -> dict[str,
                 warnings.append(
                     f"output '{output}' of '{name}' is not finite for the inputs of the test"
                 )
-        result[name] = Features(arrays, outputs)
+        result[name] = Features(arrays, outputs, variables, count)
     return result

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 
-from tfrc.compiler.draws import Inputs
+from tfrc.backend_rust import Features
 from tfrc.compiler.frontend import Runner
+from tfrc.compiler.recording import run
 from tfrc.compiler.verify_each import distance
 from tfrc.ir.tf import NodeOp
 from tfrc.ir.weights import Array
@@ -50,23 +51,18 @@ LARGEST = 1e-2
 """No tolerance is larger, however ill-conditioned the model is."""
 
 
-def sensitivity(
-    runner: Runner, inputs: Inputs, outputs: Mapping[str, Mapping[str, Array]], tries: int = 2
-) -> float:
-    """How far outputs move, relative to their magnitude, if inputs are off by an ulp.
-
-    `inputs` and `outputs` are those of each signature, from the initial state.
-    """
+def sensitivity(runner: Runner, features: Mapping[str, Features], tries: int = 2) -> float:
+    """How far outputs and variables move, relative to their magnitude, if inputs move by an ulp."""
     result = 0.0
     for seed in range(tries):
         rng = np.random.default_rng(seed)
-        runner.reset()
-        for signature, arrays in inputs.items():
-            nudged = {name: nudge(array, rng) for name, array in arrays.items()}
-            moved = runner(signature, nudged)
-            for name, expected in outputs[signature].items():
-                if expected.dtype.kind == "f":
-                    result = max(result, distance(moved[name], expected))
+        for signature, recorded in features.items():
+            nudged = {name: nudge(array, rng) for name, array in recorded.inputs.items()}
+            moved = run(runner, signature, nudged, recorded.steps)
+            for expected, actual in zip((recorded.outputs, recorded.variables), moved, strict=True):
+                for name, array in expected.items():
+                    if array.dtype.kind == "f":
+                        result = max(result, distance(actual[name], array))
     return result
 
 

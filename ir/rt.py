@@ -52,7 +52,10 @@ from tfrc.ir.nn.base import require
 from tfrc.ir.shape import Dim, DimsAttr, count, shape_of, text
 
 OFFSET = "rt.offset"
-"""The attribute of a planned `memref.alloc`: its first byte in the arena, as `#nn.dims<…>`."""
+"""The attribute of a planned `memref.alloc`: its first byte in the arena, as `#nn.dims<…>`.
+
+Of an `nn.variable`: its first byte in the block of all variables.
+"""
 
 
 ARENA = "rt.arena"

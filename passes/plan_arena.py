@@ -6,7 +6,8 @@
 
 Two buffers may share bytes if the life of one (memref.alloc to memref.dealloc) ends before the
 other's begins. `rt.offset` is a multiple of 64 bytes and linear in the batch size, and so is the
-size of the arena, `rt.arena` of the function; places are disjoint for every batch. `packing.py`
+size of the arena, `rt.arena` of the function; places are disjoint for every batch. The variables of
+the module lie in a block of their own, in which their `rt.offset` is. `packing.py`
 says how they are found, and what the lower bound is.
 """
 
@@ -21,9 +22,9 @@ from xdsl.dialects.memref import AllocOp, DeallocOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from tfrc.ir import rt
+from tfrc.ir import nn, rt
 from tfrc.ir.dtype import size_of
-from tfrc.ir.shape import Dim, DimsAttr, element_of
+from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
 from tfrc.passes.packing import Life, extent, line, plan
 
 
@@ -54,6 +55,16 @@ def plan_arena(function: FuncOp) -> None:
     function.attributes[rt.ARENA] = DimsAttr.of([line(packing.arena)])
 
 
+def plan_variables(module: ModuleOp) -> None:
+    """Write the offsets of the variables: one behind the other, all functions see the same."""
+    end = Dim(0, 0)
+    for op in module.ops:
+        if isinstance(op, nn.VariableOp):
+            op.attributes[rt.OFFSET] = DimsAttr.of([end])
+            size = count(shape_of(op.type)) * size_of(element_of(op.type))
+            end = end + line(extent(size))
+
+
 @dataclass(frozen=True)
 class PlanArenaPass(ModulePass):
     """Give every buffer its place in one arena."""
@@ -61,6 +72,7 @@ class PlanArenaPass(ModulePass):
     name = "plan-arena"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        plan_variables(op)
         for function in op.ops:
             if isinstance(function, FuncOp):
                 plan_arena(function)

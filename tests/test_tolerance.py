@@ -6,8 +6,8 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
+from tfrc.backend_rust import Features
 from tfrc.compiler.context import context
-from tfrc.compiler.draws import Inputs
 from tfrc.compiler.tolerance import (
     DEEP,
     DEEP_LAYERS,
@@ -59,9 +59,9 @@ class Amplifier:
 
 def moved(gain: float) -> float:
     """The sensitivity of an amplifier at inputs around 1."""
-    inputs: Inputs = {"f": {"x": np.linspace(1, 1.0001, 1000, dtype=np.float32)}}
+    inputs: dict[str, Array] = {"x": np.linspace(1, 1.0001, 1000, dtype=np.float32)}
     runner = Amplifier(gain)
-    return sensitivity(runner, inputs, {"f": runner("f", inputs["f"])})
+    return sensitivity(runner, {"f": Features(inputs, runner("f", inputs))})
 
 
 def test_the_allowance_follows_what_the_model_does_to_rounding_errors() -> None:

@@ -52,6 +52,8 @@ class SignatureInfo:
     name: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+    writes: bool = False
+    """Whether it writes variables."""
 
 
 class Runner(Protocol):

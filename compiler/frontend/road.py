@@ -125,6 +125,7 @@ class _Import:
                 name: _info(value_type(types[node][index]))
                 for name, (node, index) in zip(signature.outputs, graph.results, strict=True)
             },
+            bool(written_by(graph)),
         )
 
     def input(self, signature: Signature, name: str) -> Inferred:

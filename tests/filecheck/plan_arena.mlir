@@ -24,3 +24,17 @@ func.func @f(%x: memref<?x20xf32>, %out: memref<?x20xf32>) {
   memref.dealloc %c : memref<?x20xf32>
   func.return
 }
+
+// Variables lie in a block of their own, each at a multiple of 64 bytes.
+// CHECK:         nn.variable @a {rt.offset = #nn.dims<0>} : tensor<17xf32>
+// CHECK-NEXT:    nn.variable @b {rt.offset = #nn.dims<128>} : tensor<i64>
+// CHECK-NEXT:    nn.variable @c {rt.offset = #nn.dims<192>} : tensor<2xi1>
+// CHECK-LABEL:   func.func @variables
+nn.variable @a : tensor<17xf32>
+nn.variable @b : tensor<i64>
+nn.variable @c : tensor<2xi1>
+func.func @variables(%out: memref<17xf32>) {
+  %v = rt.variable @a : memref<17xf32>
+  rt.call @copy(input = %v) -> %out : (memref<17xf32>) -> memref<17xf32>
+  func.return
+}

@@ -69,7 +69,7 @@ pub(crate) fn linear(
     n: usize,
     x: &[f32],
     t: &[f32],
-    v: &[f32],
+    v_2: &[f32],
 ) -> Result<[Part<f32>; 7], Error> {
     // conv1d
     let scratch: Part<f32> = part(0, [40 * n]);
@@ -83,7 +83,7 @@ pub(crate) fn linear(
     let conv3d_0: Part<f32> = part(1984 * n, [n, 4, 4, 4, 8]);
     let filter = weights.part(w::CONV3D_0_FILTER);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv3d_0]);
-    conv3d(threads, &CONV3D_0, v, filter, None, None, scratch, out);
+    conv3d(threads, &CONV3D_0, v_2, filter, None, None, scratch, out);
 
     // depthwise_conv2d
     let depthwise_conv2d_0: Part<f32> = part(4032 * n, [n, 8, 8, 8]);

@@ -224,6 +224,21 @@ pub struct Arena {
     block: AlignedBytes,
 }
 
+impl Clone for Arena {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.bytes().len());
+        copy.bytes_mut().copy_from_slice(self.bytes());
+        copy
+    }
+}
+
+impl Default for Arena {
+    /// An arena without memory.
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
 impl Arena {
     /// An arena of `bytes` zero bytes.
     #[must_use]
@@ -252,6 +267,18 @@ impl Arena {
     pub fn part<T: Element>(&self, part: Part<T>) -> &[T] {
         self.check(&part.bytes());
         bytemuck::cast_slice(&self.block.bytes()[part.bytes()])
+    }
+
+    /// Several parts, to read: an array of parts, or a tuple.
+    ///
+    /// # Panics
+    /// If a part reaches beyond the arena.
+    #[must_use]
+    pub fn shared<P: Parts>(&self, parts: P) -> P::Shared<'_> {
+        parts.shared(&mut |range| {
+            self.check(&range);
+            &self.block.bytes()[range]
+        })
     }
 
     /// One part, to read and write.
@@ -402,6 +429,26 @@ mod tests {
         x.fill(1.0);
         y.fill(9);
         assert_eq!(arena.part(indices), [7, -1]);
+    }
+
+    #[test]
+    fn shares_what_is_only_read() {
+        let mut arena = Arena::new(64);
+        arena.part_mut(f32s(16, 2)).fill(3.0);
+        let ([a, b], c) = arena.shared(([f32s(16, 2), f32s(20, 1)], Part::<u8>::new(0, 4)));
+        assert_eq!((a, b, c), (&[3.0; 2][..], &[3.0][..], &[0; 4][..]));
+    }
+
+    #[test]
+    fn a_clone_has_bytes_of_its_own() {
+        let mut arena = Arena::new(64);
+        arena.bytes_mut()[5] = 7;
+        let mut clone = arena.clone();
+        assert_eq!(clone.bytes(), arena.bytes());
+        clone.bytes_mut()[5] = 8;
+        assert_eq!(arena.bytes()[5], 7);
+        assert_eq!(clone.bytes().as_ptr().addr() % ALIGNMENT, 0);
+        assert!(Arena::default().bytes().is_empty());
     }
 
     #[test]
