@@ -385,7 +385,7 @@ pub(crate) fn gradient(
     n: usize,
     x: &[f32],
     y: &[f32],
-    v: &[f32],
+    v_2: &[f32],
     p: &[f32],
     i: &[i32],
     j: &[i64],
@@ -400,7 +400,7 @@ pub(crate) fn gradient(
     let scratch: Part<f32> = part(0, [17_004]);
     let conv3d_backprop_filter_0: Part<f32> = part(69_184, [3, 3, 3, 2, 2]);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv3d_backprop_filter_0]);
-    conv3d_backprop_filter(threads, &CONV3D_BACKPROP_FILTER_0, v, v, scratch, out);
+    conv3d_backprop_filter(threads, &CONV3D_BACKPROP_FILTER_0, v_2, v_2, scratch, out);
 
     // depthwise_conv2d_backprop_filter
     let depthwise_conv2d_backprop_filter_0: Part<f32> = part(69_632, [3, 3, 4, 2]);
@@ -446,7 +446,7 @@ pub(crate) fn dynamic(
     n: usize,
     x: &[f32],
     t: &[f32],
-    v: &[f32],
+    v_2: &[f32],
     f1: &[f32],
     f2: &[f32],
     f3: &[f32],
@@ -468,7 +468,7 @@ pub(crate) fn dynamic(
     let scratch: Part<f32> = part(0, [432 * n + 864]);
     let dynamic_conv3d_0: Part<f32> = part(2304 * n + 3456, [n, 4, 4, 4, 8]);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, dynamic_conv3d_0]);
-    dynamic_conv3d(threads, &DYNAMIC_CONV3D_0, v, f3, None, None, scratch, out);
+    dynamic_conv3d(threads, &DYNAMIC_CONV3D_0, v_2, f3, None, None, scratch, out);
 
     Ok([dynamic_conv1d_0, dynamic_conv2d_0, dynamic_conv3d_0])
 }
