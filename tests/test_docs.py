@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import os
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -17,8 +20,10 @@ from filecheck.finput import FInput
 from filecheck.matcher import Matcher
 from filecheck.options import parse_argv_options
 from filecheck.parser import Parser
+from typer.testing import CliRunner
 
 from tfrc.compiler import catalog, opt
+from tfrc.compiler.cli import app
 from tfrc.passes import PASSES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -85,3 +90,39 @@ def test_the_list_of_operations_is_up_to_date(golden: Any) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def moved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The crate that docs/from-tf2rust.md makes, in `folder`."""
+    monkeypatch.chdir(folder)
+    (program,) = blocks("from-tf2rust.md", "python")
+    exec(compile(program, "from-tf2rust.md", "exec"), {})
+    (command,) = blocks("from-tf2rust.md", "sh")
+    done = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    assert (
+        "next: cd moved/rust_generated_code && cargo test --release && cargo bench" in done.stdout
+    )
+    return folder / "moved" / "rust_generated_code"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH")
+def test_a_model_moves_from_tf2rust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crate = moved(tmp_path, monkeypatch)
+    (use,) = blocks("from-tf2rust.md", "rust")
+    (crate / "examples" / "score.rs").write_text(use)
+    environment = {"CARGO_TARGET_DIR": str(DOCS.parent / "target"), **os.environ}
+    for arguments in (["test"], ["run", "--example", "score"]):
+        done = subprocess.run(
+            ["cargo", *arguments, "--quiet"],
+            cwd=crate,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert done.stdout.endswith(" High\n")
