@@ -72,7 +72,19 @@ class Source:
     constants: Scope
     regions: Regions
     params: list[Params] = field(default_factory=list[Params])
+    known_params: dict[tuple[str, str, str], str] = field(
+        default_factory=dict[tuple[str, str, str], str]
+    )
+    """Stem, type and value → name."""
     uses: set[str] = field(default_factory=set[str])
+
+    def param(self, stem: str, wanted: str, type_: str, value: str) -> str:
+        """The name of a constant of the static facts of a call; `stem` says who may share it."""
+        key = stem, type_, value
+        if key not in self.known_params:
+            self.known_params[key] = self.constants.unique(wanted)
+            self.params.append(Params(self.known_params[key], type_, value))
+        return self.known_params[key]
 
 
 @dataclass(frozen=True)
@@ -312,12 +324,14 @@ class FunctionWriter:
         return f"{function}({', '.join(arguments)}){'?' if printed.fallible else ''};"
 
     def _params(self, printed: Printed, base: str) -> str:
-        """The name of the constant, or the expression itself if it depends on the batch."""
+        """The name of the constant, or the expression itself if it depends on the batch.
+
+        Calls whose names differ in a number at the end, the steps of a loop, share what is equal.
+        """
         if rust.mentions(printed.params, "n"):
             return printed.params
-        name = self._source.constants.unique(base.upper())
-        self._source.params.append(Params(name, printed.params_type, printed.params))
-        return name
+        stem = base.rstrip("0123456789").rstrip("_")
+        return self._source.param(stem, base.upper(), printed.params_type, printed.params)
 
 
 def _whole(value: SSAValue) -> Place:

@@ -61,7 +61,7 @@ def manifest(folder: Path, batch: int) -> Path:
 def build_tfrc(folder: Path, target: Path) -> Path:
     """Compile the frozen graph with tfrc, and a program that drives the crate; the program."""
     crate, driver = folder / "tfrc_crate", folder / "tfrc_peer"
-    command = [sys.executable, "-m", "tfrc.compiler.cli", "compile", folder / "frozen.pb"]
+    command = [Path(sys.executable).parent / "tfrc", "compile", folder / "frozen.pb"]
     command += ["--emit", "rust", "-o", crate, "--force", "-O2"]
     subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
     feeds = arrays(folder, 1, "in")

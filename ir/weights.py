@@ -5,6 +5,7 @@ IR text never holds a weight. `dump.mlir` refers to the arrays in `dump.safetens
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -35,12 +36,34 @@ class WeightStore(Mapping[str, Array]):
 
     def add(self, name: str, array: Array) -> str:
         """Store `array` under `name`, or `name.2`, `name.3` … if that is taken; return the name."""
-        unique, i = name, 1
-        while unique in self._arrays:
-            i += 1
-            unique = f"{name}.{i}"
+        *_, unique = self._taken_and_free(name)
         self._arrays[unique] = array
         return unique
+
+    def share(self, name: str, array: Array) -> str:
+        """The same for a constant, which lies under the name already if its bytes are the same.
+
+        Every step of an unrolled loop computes the same constants; they are one.
+        """
+        for candidate in self._taken_and_free(name):
+            known = self._arrays.get(candidate)
+            if known is None:
+                self._arrays[candidate] = array
+                return candidate
+            if known is array or (
+                (known.dtype, known.shape) == (array.dtype, array.shape)
+                and known.tobytes() == array.tobytes()
+            ):
+                return candidate
+        raise AssertionError("the last candidate is free")
+
+    def _taken_and_free(self, name: str) -> Iterator[str]:
+        """`name`, `name.2`, `name.3` … as long as they are taken, and the next one."""
+        yield name
+        for i in itertools.count(2):
+            if (name if i == 2 else f"{name}.{i - 1}") not in self._arrays:
+                return
+            yield f"{name}.{i}"
 
     def save(self, path: Path, names: Iterator[str] | None = None) -> None:
         """Write a safetensors file of `names` (default: all)."""

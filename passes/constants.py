@@ -93,7 +93,7 @@ class Constants:
             op = nn.ConstantOp.of(array, element)
         else:
             name = node_name(source.location) or "constant"
-            key = self.weights.add(name, np.ascontiguousarray(array))
+            key = self.weights.share(name, np.ascontiguousarray(array))
             op = nn.WeightOp(key, tensor(element, array.shape))
         op.location = source.location
         self._arrays[op.result] = array

@@ -147,7 +147,7 @@ class Lowering:
             self.insert(rt.CallOp("copy", [("input", source)], [target], {}, loc=op.location))
 
     def _store(self, op: nn.ConstantOp) -> str:
-        return self.weights.add(op.result.name_hint or "constant", op.array)
+        return self.weights.share(op.result.name_hint or "constant", op.array)
 
     def lower(self, op: Operation) -> None:
         """Append what computes one operation."""
@@ -324,7 +324,7 @@ def transpose_weight(op: nn.MatMulOp, weights: WeightStore) -> None:
         case nn.ConstantOp():
             array = rhs.array.T
             hint = rhs.result.name_hint or "constant"
-            key = weights.add(f"{hint}.transposed", np.ascontiguousarray(array))
+            key = weights.share(f"{hint}.transposed", np.ascontiguousarray(array))
         case _:
             return
     weight = nn.WeightOp(key, tensor(element_of(rhs.result), array.shape))

@@ -7,7 +7,7 @@ nodes that compute something that nothing reads.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def parse(path: Path) -> Proto:
 
 def signature(graph_def: Proto, options: ImportOptions, what: str) -> Signature:
     """The function that a frozen graph stands for, cut where `options` say."""
-    outputs = options.outputs or tuple(_sinks(graph_def))
+    outputs = options.outputs or tuple(_sinks(graph_def, options.inputs))
     if not outputs:
         raise ModelError(
             f"{what} has no output: it holds no computation, or a cycle that "
@@ -92,24 +92,44 @@ def _placeholders(graph_def: Proto, outputs: Iterable[str]) -> list[str]:
 
     One with a default is a constant unless it is named as an input.
     """
-    nodes = {node.name: node for node in graph_def.node}
+    readers = {node.name: [_node_of(text) for text in node.input] for node in graph_def.node}
+    needed = _reached(readers, map(_node_of, outputs))
+    return [name for name in _all_placeholders(graph_def) if name in needed]
+
+
+def _all_placeholders(graph_def: Proto) -> list[str]:
+    return [n.name for n in graph_def.node if n.op in ("Placeholder", "PlaceholderV2")]
+
+
+def _reached(edges: Mapping[str, Sequence[str]], starts: Iterable[str]) -> set[str]:
+    """The nodes on any path from `starts`."""
     seen: set[str] = set()
-    stack = [_node_of(tensor) for tensor in outputs]
+    stack = list(starts)
     while stack:
         name = stack.pop()
-        if name in seen or name not in nodes:
-            continue
-        seen.add(name)
-        stack += [_node_of(text) for text in nodes[name].input]
-    found = [n for n in graph_def.node if n.op in ("Placeholder", "PlaceholderV2")]
-    return [n.name for n in found if n.name in seen]
+        if name not in seen and name in edges:
+            seen.add(name)
+            stack += edges[name]
+    return seen
 
 
 def _node_of(tensor: str) -> str:
     return tensor.removeprefix("^").split(":")[0]
 
 
-def _sinks(graph_def: Proto) -> list[str]:
+def _sinks(graph_def: Proto, inputs: Iterable[str]) -> list[str]:
+    """What nothing reads; not what depends on no input, which a freezer left over, if others do."""
+    every = _unread(graph_def)
+    users: dict[str, list[str]] = {node.name: [] for node in graph_def.node}
+    for node in graph_def.node:
+        for text in node.input:
+            users.setdefault(_node_of(text), []).append(node.name)
+    starts = [*_all_placeholders(graph_def), *map(_node_of, inputs)]
+    computed = _reached(users, starts)
+    return [tensor for tensor in every if _node_of(tensor) in computed] or every
+
+
+def _unread(graph_def: Proto) -> list[str]:
     read_nodes = {
         _node_of(text) for node in graph_def.node for text in node.input if not text.startswith("^")
     }

@@ -109,6 +109,22 @@ def test_sinks_are_the_outputs(models: Any) -> None:
     assert list(imported.signatures["serving_default"].outputs) == ["first", "top", "top:1"]
 
 
+def test_leftovers_that_depend_on_no_input_are_no_outputs(models: Any) -> None:
+    def build(tf: Any) -> None:
+        x = tf.placeholder("float32", [None, 2], name="x")
+        w = tf.identity(tf.constant([1.0, 2.0]), name="w/ReadVariableOp")
+        tf.identity(w, name="leftover")
+        tf.multiply(x, w, name="y")
+
+    imported = load(models.graph(build))
+    assert list(imported.signatures["serving_default"].outputs) == ["y"]
+
+
+def test_a_graph_of_constants_has_outputs(models: Any) -> None:
+    imported = load(models.graph(lambda tf: tf.identity(tf.constant([1.0]), name="one")))
+    assert list(imported.signatures["serving_default"].outputs) == ["one"]
+
+
 def test_cutting_in_the_middle(models: Any) -> None:
     def build(tf: Any) -> None:
         audio = tf.placeholder("string", [], name="file")
