@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-python check-rust test-python test-rust test-wheel bless bench docs clean
+.PHONY: help demo test check check-python check-rust test-python test-rust test-wheel bless bench bench-peers docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +44,21 @@ bless: $(VENV)/ready  ## Rewrite golden files that differ; review them as code
 bench: $(VENV)/ready cargo  ## Compile times and agreement over the applications
 	$(BIN)/python benchmarks/applications.py
 
+PEERS ?= .venv-peers
+ZOO ?= target/zoo
+
+bench-peers: $(VENV)/ready $(PEERS)/ready cargo  ## Time, memory and start beside other runtimes; needs a quiet machine
+	test -f $(ZOO)/lstm_classifier/io.npz || $(PEERS)/bin/python benchmarks/zoo.py $(ZOO)
+	$(BIN)/python benchmarks/run_peers.py $(ZOO) --peers-python $(PEERS)/bin/python
+	$(BIN)/python benchmarks/report.py
+
+$(PEERS)/ready: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/requirements-peers.txt
+	touch $@
+
 clean:  ## Remove what these targets made
-	rm -rf $(VENV) target dist build/demo examples/*/target
+	rm -rf $(VENV) $(PEERS) target dist build/demo examples/*/target
 
 # The environment is rebuilt when what it is made of changes.
 $(VENV)/ready: pyproject.toml requirements/constraints.txt
