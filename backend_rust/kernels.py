@@ -27,8 +27,9 @@ FUNCTIONS = frozenset(
     "conv2d conv2d_backprop_filter conv3d conv3d_backprop_filter cumsum depthwise_conv2d "
     "depthwise_conv2d_backprop_filter dynamic_conv1d dynamic_conv2d dynamic_conv3d gather integer "
     "layer_norm layer_norm_in_place log_softmax log_softmax_in_place map map_any map_any_in_place "
-    "map_in_place math matmul max_pool2d max_pool2d_grad middle mirror_pad one_hot pack packed_len "
-    "pad reduce reduce_any resize_bilinear resize_nearest rows same scalar segment_sum simd slice "
+    "map_in_place math matmul max_pool2d max_pool2d_grad middle mirror_pad one_hot pack "
+    "packed_len pad random_bits random_key random_normal random_truncated_normal random_uniform "
+    "reduce reduce_any resize_bilinear resize_nearest rows same scalar segment_sum simd slice "
     "softmax softmax_in_place split tile transpose".split()
 )
 """What tf-layers exports under a lower-case name, so that no variable hides it."""
@@ -438,6 +439,19 @@ def segment_sum(call: Call) -> Printed:
     )
     arguments = [call.operand("input").slice, call.operand("indices").slice, call.out.slice]
     return Printed("segment_sum", arguments, params, threads=True, fallible=True)
+
+
+@prints("random_key")
+def random_key(call: Call) -> Printed:
+    """`random_key(seed, out)`."""
+    return Printed("random_key", [call.operand("seed").slice, call.out.slice])
+
+
+@prints("random")
+def random(call: Call) -> Printed:
+    """`random_uniform(threads, key, counter, out)`."""
+    arguments = [call.operand("key").slice, call.operand("counter").slice, call.out.slice]
+    return Printed(f"random_{call.text('distribution')}", arguments, threads=True)
 
 
 def form(x: Operand, out: Operand) -> tuple[str, str]:

@@ -26,7 +26,8 @@ from tfrc.ir.dtype import size_of
 from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
 
 ROLES = frozenset(
-    "bias filter gradient indices input inputs lhs offset out residual rhs scale scratch".split()
+    "bias counter filter gradient indices input inputs key lhs offset out residual rhs scale "
+    "scratch seed".split()
 )
 """What statements call the slices they borrow, so that no buffer or argument is called so."""
 

@@ -39,6 +39,7 @@ from tfrc.ir.reference_gradients import (
     padded,
     segment_sum,
 )
+from tfrc.ir.reference_random import random, random_key
 from tfrc.ir.shape import DimsAttr, at, element_of, shape_of
 from tfrc.ir.weights import WeightStore
 
@@ -324,6 +325,8 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "conv3d_backprop_filter": conv_backprop_filter,
     "depthwise_conv2d_backprop_filter": depthwise_conv2d_backprop_filter,
     "max_pool_grad": max_pool_grad,
+    "random_key": random_key,
+    "random": random,
 }
 """The meaning of each operation on whole tensors, by its name in `nn` without the prefix."""
 

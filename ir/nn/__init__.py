@@ -107,6 +107,7 @@ from tfrc.ir.nn.movement import (
     TileOp,
     TransposeOp,
 )
+from tfrc.ir.nn.random import RandomKeyOp, RandomOp
 from tfrc.ir.nn.reduction import (
     AllOp,
     AnyOp,
@@ -162,6 +163,8 @@ TENSOR_OPS = (
     Conv3DBackpropFilterOp,
     DepthwiseConv2DBackpropFilterOp,
     MaxPoolGradOp,
+    RandomKeyOp,
+    RandomOp,
 )
 """Every operation on whole tensors that is not elementwise."""
 
@@ -261,6 +264,8 @@ __all__ = [
     "PadOp",
     "PowOp",
     "ProdOp",
+    "RandomKeyOp",
+    "RandomOp",
     "ReadOp",
     "Relu6Op",
     "ReluOp",

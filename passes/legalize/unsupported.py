@@ -17,7 +17,10 @@ _LOOP = (
     "one, or export one step of the loop"
 )
 _STATE = "this way to write a variable is not compiled: assign the whole value (tf.Variable.assign)"
-_RANDOM = "random numbers are not compiled: export the model for inference (training=False)"
+_RANDOM = (
+    "a generator outside the model is not compiled: draw with tf.random.stateless_uniform and its "
+    "like, or export the model for inference (training=False)"
+)
 _TEXT = "strings and tables are not compiled: do this preprocessing before the model"
 _LINALG = "matrix decompositions are not compiled: compute this outside the model"
 _FFT = "complex numbers are not compiled: compute the transform outside the model"
@@ -37,7 +40,8 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ("Cholesky|Svd|^Qr$|^Lu$|MatrixInverse|MatrixSolve|Determinant|Eig", _LINALG),
     ("FFT|^Real$|^Imag$|Complex", _FFT),
     ("^(Where|Unique|UniqueV2|NonMaxSuppression.*|DynamicPartition)$", _DYNAMIC),
-    ("Grad$|Backprop(Filter)|Grad", "gradients are not compiled: export the inference signature"),
+    ("Grad|Backprop", "this gradient is not compiled: write the op it belongs to with others, or "
+     "export the inference signature"),
     ("PartitionedCall", "the function it calls is not in the file: export the model again"),
     ("^PyFunc|EagerPyFunc", "Python code is not in the file: write it with TensorFlow ops"),
 )  # fmt: skip

@@ -68,3 +68,17 @@ func.func @dynamic(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x
   %2 = nn.conv3d %v, %f3 strides = [1, 1, 1] pads = [1, 1, 1, 1, 1, 1] dilations = [1, 1, 1] groups = 2 : tensor<?x4x4x4x2xf32>, tensor<3x3x3x1x8xf32> -> tensor<?x4x4x4x8xf32>
   func.return %0, %1, %2 : tensor<?x8x8xf32>, tensor<?x3x3x8xf32>, tensor<?x4x4x4x8xf32>
 }
+func.func @random(%s: tensor<2xi64>, %x: tensor<?x4xf32>) -> (tensor<3xui64>, tensor<?x5xui32>, tensor<?x5xui64>, tensor<?x5xf32>, tensor<?x5xf64>, tensor<?x5xf32>, tensor<?x5xf64>, tensor<?x5xf32>, tensor<?x5xf64>) {
+  %0 = nn.random_key %s : (tensor<2xi64>) -> tensor<3xui64>
+  %k = nn.slice %0 begin = <0> strides = [1] : (tensor<3xui64>) -> tensor<1xui64>
+  %c = nn.slice %0 begin = <1> strides = [1] : (tensor<3xui64>) -> tensor<2xui64>
+  %1 = nn.random %k, %c distribution = "bits" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x5xui32>
+  %2 = nn.random %k, %c distribution = "bits" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x5xui64>
+  %3 = nn.random %k, %c distribution = "uniform" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x5xf32>
+  %4 = nn.random %k, %c distribution = "uniform" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x5xf64>
+  %5 = nn.random %k, %c distribution = "normal" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x5xf32>
+  %6 = nn.random %k, %c distribution = "normal" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x5xf64>
+  %7 = nn.random %k, %c distribution = "truncated_normal" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x5xf32>
+  %8 = nn.random %k, %c distribution = "truncated_normal" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x5xf64>
+  func.return %0, %1, %2, %3, %4, %5, %6, %7, %8 : tensor<3xui64>, tensor<?x5xui32>, tensor<?x5xui64>, tensor<?x5xf32>, tensor<?x5xf64>, tensor<?x5xf32>, tensor<?x5xf64>, tensor<?x5xf32>, tensor<?x5xf64>
+}

@@ -2,7 +2,9 @@
 
 use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
 
-use crate::{DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, ReductionOutputs, Session};
+use crate::{
+    DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, RandomOutputs, ReductionOutputs, Session,
+};
 
 impl Session {
     /// [`Session::linear`] for arrays. What is not in row-major order is copied first.
@@ -147,6 +149,22 @@ impl Session {
             f3.as_slice().unwrap_or_default(),
             b_2.as_slice().unwrap_or_default(),
         )
+    }
+
+    /// [`Session::random`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::random`], and if an array has another shape.
+    pub fn random_from_arrays(
+        &mut self,
+        s: ArrayView<'_, i64, Ix1>,
+        x: ArrayView<'_, f32, Ix2>,
+    ) -> Result<RandomOutputs<'_>, Error> {
+        check_shape("s", s.shape(), &[Some(2)], "[2]")?;
+        check_shape("x", x.shape(), &[None, Some(4)], "[n, 4]")?;
+        let s = s.as_standard_layout();
+        let x = x.as_standard_layout();
+        self.random(s.as_slice().unwrap_or_default(), x.as_slice().unwrap_or_default())
     }
 }
 
@@ -421,6 +439,62 @@ impl<'session> DynamicOutputs<'session> {
     #[must_use]
     pub fn out2_array(&self) -> ArrayView<'session, f32, Ix5> {
         ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> RandomOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, u64, Ix1> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, u32, Ix2> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out2` as an array.
+    #[must_use]
+    pub fn out2_array(&self) -> ArrayView<'session, u64, Ix2> {
+        ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out3` as an array.
+    #[must_use]
+    pub fn out3_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out3_shape, self.out3).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out4` as an array.
+    #[must_use]
+    pub fn out4_array(&self) -> ArrayView<'session, f64, Ix2> {
+        ArrayView::from_shape(self.out4_shape, self.out4).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out5` as an array.
+    #[must_use]
+    pub fn out5_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out5_shape, self.out5).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out6` as an array.
+    #[must_use]
+    pub fn out6_array(&self) -> ArrayView<'session, f64, Ix2> {
+        ArrayView::from_shape(self.out6_shape, self.out6).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out7` as an array.
+    #[must_use]
+    pub fn out7_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out7_shape, self.out7).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out8` as an array.
+    #[must_use]
+    pub fn out8_array(&self) -> ArrayView<'session, f64, Ix2> {
+        ArrayView::from_shape(self.out8_shape, self.out8).expect("a shape has as many elements as its slice")
     }
 }
 

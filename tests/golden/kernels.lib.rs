@@ -53,7 +53,8 @@ impl Model {
                     .max(model::reduction_arena(max_batch.max(1)))
                     .max(model::movement_arena(max_batch.max(1)))
                     .max(model::gradient_arena(max_batch.max(1)))
-                    .max(model::dynamic_arena(max_batch.max(1))),
+                    .max(model::dynamic_arena(max_batch.max(1)))
+                    .max(model::random_arena(max_batch.max(1))),
             ),
             max_batch,
         }
@@ -155,6 +156,22 @@ impl Model {
     /// As [`Session::dynamic_features`].
     pub fn dynamic_features(&self, features: &[f32]) -> Result<OwnedDynamicOutputs, Error> {
         Ok(self.session(1).dynamic_features(features)?.into_owned())
+    }
+
+    /// Runs `random` in a session of its own: see [`Session::random`].
+    ///
+    /// # Errors
+    /// As [`Session::random`].
+    pub fn random(&self, s: &[i64], x: &[f32]) -> Result<OwnedRandomOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 4, 0)?).random(s, x)?.into_owned())
+    }
+
+    /// Runs `random` for one example, in a session of its own: see [`Session::random_features`].
+    ///
+    /// # Errors
+    /// As [`Session::random_features`].
+    pub fn random_features(&self, features: &[f64]) -> Result<OwnedRandomOutputs, Error> {
+        Ok(self.session(1).random_features(features)?.into_owned())
     }
 }
 
@@ -494,6 +511,52 @@ impl Session {
             &features[800..1016],
             &features[1016..1024],
         )
+    }
+
+    /// Runs `random` for the `n` examples that the inputs hold.
+    ///
+    /// - `s`: `[2]`, int64
+    /// - `x`: `[n, 4]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn random(&mut self, s: &[i64], x: &[f32]) -> Result<RandomOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 4, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("s", s.len(), 2)?;
+        let (out0, out1, out2, out3, out4, out5, out6, out7, out8) =
+            model::random(&self.model.weights, &self.threads, &mut self.arena, n, s, x)?;
+        Ok(RandomOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [3],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 5],
+            out2: self.arena.part(out2),
+            out2_shape: [n, 5],
+            out3: self.arena.part(out3),
+            out3_shape: [n, 5],
+            out4: self.arena.part(out4),
+            out4_shape: [n, 5],
+            out5: self.arena.part(out5),
+            out5_shape: [n, 5],
+            out6: self.arena.part(out6),
+            out6_shape: [n, 5],
+            out7: self.arena.part(out7),
+            out7_shape: [n, 5],
+            out8: self.arena.part(out8),
+            out8_shape: [n, 5],
+        })
+    }
+
+    /// [`Session::random`] for one example, whose inputs stand in one vector, one after the other:
+    /// `s` (2), `x` (4).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn random_features(&mut self, features: &[f64]) -> Result<RandomOutputs<'_>, Error> {
+        check_length("features", features.len(), 6)?;
+        self.random(&integers::<i64>("s", &features[0..2])?, &floats(&features[2..6]))
     }
 }
 
@@ -1030,6 +1093,115 @@ pub struct OwnedDynamicOutputs {
     pub out2: Vec<f32>,
     /// The shape of `out2`.
     pub out2_shape: [usize; 5],
+}
+
+/// The outputs of [`Session::random`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct RandomOutputs<'session> {
+    /// `out0`: `[3]`, uint64
+    pub out0: &'session [u64],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 1],
+    /// `out1`: `[n, 5]`, uint32
+    pub out1: &'session [u32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 2],
+    /// `out2`: `[n, 5]`, uint64
+    pub out2: &'session [u64],
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 2],
+    /// `out3`: `[n, 5]`, float32
+    pub out3: &'session [f32],
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 2],
+    /// `out4`: `[n, 5]`, float64
+    pub out4: &'session [f64],
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 2],
+    /// `out5`: `[n, 5]`, float32
+    pub out5: &'session [f32],
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 2],
+    /// `out6`: `[n, 5]`, float64
+    pub out6: &'session [f64],
+    /// The shape of `out6`.
+    pub out6_shape: [usize; 2],
+    /// `out7`: `[n, 5]`, float32
+    pub out7: &'session [f32],
+    /// The shape of `out7`.
+    pub out7_shape: [usize; 2],
+    /// `out8`: `[n, 5]`, float64
+    pub out8: &'session [f64],
+    /// The shape of `out8`.
+    pub out8_shape: [usize; 2],
+}
+
+impl RandomOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedRandomOutputs {
+        OwnedRandomOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+            out2: self.out2.to_vec(),
+            out2_shape: self.out2_shape,
+            out3: self.out3.to_vec(),
+            out3_shape: self.out3_shape,
+            out4: self.out4.to_vec(),
+            out4_shape: self.out4_shape,
+            out5: self.out5.to_vec(),
+            out5_shape: self.out5_shape,
+            out6: self.out6.to_vec(),
+            out6_shape: self.out6_shape,
+            out7: self.out7.to_vec(),
+            out7_shape: self.out7_shape,
+            out8: self.out8.to_vec(),
+            out8_shape: self.out8_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::random`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedRandomOutputs {
+    /// `out0`: `[3]`, uint64
+    pub out0: Vec<u64>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 1],
+    /// `out1`: `[n, 5]`, uint32
+    pub out1: Vec<u32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 2],
+    /// `out2`: `[n, 5]`, uint64
+    pub out2: Vec<u64>,
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 2],
+    /// `out3`: `[n, 5]`, float32
+    pub out3: Vec<f32>,
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 2],
+    /// `out4`: `[n, 5]`, float64
+    pub out4: Vec<f64>,
+    /// The shape of `out4`.
+    pub out4_shape: [usize; 2],
+    /// `out5`: `[n, 5]`, float32
+    pub out5: Vec<f32>,
+    /// The shape of `out5`.
+    pub out5_shape: [usize; 2],
+    /// `out6`: `[n, 5]`, float64
+    pub out6: Vec<f64>,
+    /// The shape of `out6`.
+    pub out6_shape: [usize; 2],
+    /// `out7`: `[n, 5]`, float32
+    pub out7: Vec<f32>,
+    /// The shape of `out7`.
+    pub out7_shape: [usize; 2],
+    /// `out8`: `[n, 5]`, float64
+    pub out8: Vec<f64>,
+    /// The shape of `out8`.
+    pub out8_shape: [usize; 2],
 }
 
 /// The number of examples in an input of `got` elements: `example` for each, and `rest` more.

@@ -10,8 +10,8 @@ use tf_layers::{
     Transpose, Weights, all, any, argmax, argmin, avg_pool2d, batch_matmul, broadcast_to, concat, conv1d,
     conv2d_backprop_filter, conv3d, conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter,
     dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any,
-    map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pad, reduce, reduce_any, same, segment_sum,
-    slice, softmax, tile, transpose,
+    map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pad, random_bits, random_key, random_normal,
+    random_truncated_normal, random_uniform, reduce, reduce_any, same, segment_sum, slice, softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -471,4 +471,70 @@ pub(crate) fn dynamic(
     dynamic_conv3d(threads, &DYNAMIC_CONV3D_0, v_2, f3, None, None, scratch, out);
 
     Ok([dynamic_conv1d_0, dynamic_conv2d_0, dynamic_conv3d_0])
+}
+
+/// Bytes of the arena that `random` needs for `n` examples.
+pub(crate) fn random_arena(n: usize) -> usize {
+    512 * n + 64
+}
+
+/// Computes `random` and says where its outputs are.
+#[allow(clippy::type_complexity, reason = "one for each output of the signature")]
+pub(crate) fn random(
+    _weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    s: &[i64],
+    _x: &[f32],
+) -> Result<(Part<u64>, Part<u32>, Part<u64>, Part<f32>, Part<f64>, Part<f32>, Part<f64>, Part<f32>, Part<f64>), Error>
+{
+    // random_key
+    let random_key_0: Part<u64> = part(0, [3]);
+    let out = arena.part_mut(random_key_0);
+    random_key(s, out);
+
+    // random
+    let random_2: Part<u64> = part(0, [1]);
+    let random_3: Part<u64> = part(8, [2]);
+    let random: Part<u32> = part(64, [n, 5]);
+    let ([key, counter], out) = arena.parts([random_2, random_3], random);
+    random_bits(threads, key, counter, out);
+
+    // random
+    let random_4: Part<u64> = part(64 * n + 64, [n, 5]);
+    let ([key, counter], out) = arena.parts([random_2, random_3], random_4);
+    random_bits(threads, key, counter, out);
+
+    // random
+    let random_5: Part<f32> = part(128 * n + 64, [n, 5]);
+    let ([key, counter], out) = arena.parts([random_2, random_3], random_5);
+    random_uniform(threads, key, counter, out);
+
+    // random
+    let random_6: Part<f64> = part(192 * n + 64, [n, 5]);
+    let ([key, counter], out) = arena.parts([random_2, random_3], random_6);
+    random_uniform(threads, key, counter, out);
+
+    // random
+    let random_7: Part<f32> = part(256 * n + 64, [n, 5]);
+    let ([key, counter], out) = arena.parts([random_2, random_3], random_7);
+    random_normal(threads, key, counter, out);
+
+    // random
+    let random_8: Part<f64> = part(320 * n + 64, [n, 5]);
+    let ([key, counter], out) = arena.parts([random_2, random_3], random_8);
+    random_normal(threads, key, counter, out);
+
+    // random
+    let random_9: Part<f32> = part(384 * n + 64, [n, 5]);
+    let ([key, counter], out) = arena.parts([random_2, random_3], random_9);
+    random_truncated_normal(threads, key, counter, out);
+
+    // random
+    let random_10: Part<f64> = part(448 * n + 64, [n, 5]);
+    let ([key, counter], out) = arena.parts([random_2, random_3], random_10);
+    random_truncated_normal(threads, key, counter, out);
+
+    Ok((random_key_0, random, random_4, random_5, random_6, random_7, random_8, random_9, random_10))
 }

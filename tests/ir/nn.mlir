@@ -150,3 +150,8 @@ func.func @gradient(%x: tensor<?x8x8x4xf32>, %y: tensor<?x4x4x8xf32>, %v: tensor
   %4 = nn.segment_sum skip_negative %x, %i : (tensor<?x8x8x4xf32>, tensor<?x8xi32>) -> tensor<10x8x4xf32>
   func.return %0 : tensor<3x3x4x8xf32>
 }
+func.func @random(%s: tensor<2xi64>, %c: tensor<2xui64>, %k: tensor<1xui64>) -> tensor<?x4xf32> {
+  %0 = nn.random_key %s : (tensor<2xi64>) -> tensor<3xui64>
+  %1 = nn.random %k, %c distribution = "truncated_normal" : (tensor<1xui64>, tensor<2xui64>) -> tensor<?x4xf32>
+  func.return %1 : tensor<?x4xf32>
+}

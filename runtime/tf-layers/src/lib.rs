@@ -35,6 +35,7 @@ mod matmul;
 mod norm;
 mod parallel;
 mod pool;
+mod random;
 mod reduce;
 mod resize;
 mod segment_sum;
@@ -67,6 +68,9 @@ pub use map::{
 pub use matmul::{Matmul, matmul};
 pub use norm::{LayerNorm, layer_norm, layer_norm_in_place};
 pub use pool::{Pool2d, avg_pool2d, max_pool2d, max_pool2d_grad};
+pub use random::{
+    Bits, Real, random_bits, random_key, random_normal, random_truncated_normal, random_uniform,
+};
 pub use reduce::{Reduce, Reduction, all, any, argmax, argmin, reduce, reduce_any};
 pub use resize::{Resize, Sampling, resize_bilinear, resize_nearest};
 pub use segment_sum::{SegmentSum, segment_sum};

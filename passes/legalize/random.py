@@ -1,0 +1,109 @@
+"""Random numbers that a seed determines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xdsl.dialects.builtin import i32
+from xdsl.ir import Attribute, SSAValue
+
+from tfrc.ir import nn
+from tfrc.ir.dtype import is_float, size_of, ui32, ui64
+from tfrc.ir.nn.random import Distribution
+from tfrc.ir.tf import NodeOp
+from tfrc.passes.legalize.table import (
+    LEGALIZATIONS,
+    Builder,
+    Legalization,
+    Refusal,
+    Results,
+    legalizes,
+)
+
+PHILOX, AUTO = 1, 3
+"""TensorFlow's numbers for its algorithms. On CPU it takes Philox where it may choose."""
+
+
+def _key_and_counter(b: Builder, seed: SSAValue) -> tuple[SSAValue, SSAValue]:
+    both = b.insert(nn.RandomKeyOp(seed)).result
+    return b.slice(both, [0], [1]), b.slice(both, [1], [2])
+
+
+@legalizes("StatelessRandomGetKeyCounter")
+def stateless_random_get_key_counter(node: NodeOp, b: Builder) -> Results:
+    """`nn.random_key`, cut into key and counter."""
+    return _key_and_counter(b, b.tensor(0))
+
+
+@legalizes("StatelessRandomGetKeyCounterAlg")
+def stateless_random_get_key_counter_alg(node: NodeOp, b: Builder) -> Results:
+    """`nn.random_key`, cut into key and counter; the algorithm is Philox."""
+    return *_key_and_counter(b, b.tensor(0)), b.scalar(PHILOX, i32)
+
+
+@legalizes("StatelessRandomGetAlg")
+def stateless_random_get_alg(node: NodeOp, b: Builder) -> Results:
+    """Philox, as on CPU."""
+    return b.scalar(PHILOX, i32)
+
+
+def _generator(b: Builder) -> tuple[SSAValue, SSAValue]:
+    """Key and counter: operands 1 and 2 with an algorithm, or made of a seed, operand 1."""
+    if not b.node.op.data.endswith("V2"):
+        return _key_and_counter(b, b.tensor(1))
+    algorithm = b.int(3, "algorithm")
+    if algorithm not in (PHILOX, AUTO):
+        raise Refusal(f"its algorithm is {algorithm}: on CPU there is Philox ({PHILOX}) alone")
+    return b.tensor(1), b.tensor(2)
+
+
+def _random(b: Builder, distribution: Distribution, element: Attribute) -> SSAValue:
+    shape = b.dims(0, "shape")
+    return b.insert(nn.RandomOp(*_generator(b), distribution, shape, element)).result
+
+
+def _floats(distribution: Distribution) -> Legalization:
+    def legalization(node: NodeOp, b: Builder) -> Results:
+        return _random(b, distribution, b.result_element(0))
+
+    return legalization
+
+
+DISTRIBUTIONS: Mapping[str, Distribution] = {
+    "StatelessRandomUniform": Distribution.Uniform,
+    "StatelessRandomUniformV2": Distribution.Uniform,
+    "StatelessRandomNormal": Distribution.Normal,
+    "StatelessRandomNormalV2": Distribution.Normal,
+    "StatelessTruncatedNormal": Distribution.TruncatedNormal,
+    "StatelessTruncatedNormalV2": Distribution.TruncatedNormal,
+}
+"""Ops that draw floating-point numbers."""
+
+LEGALIZATIONS.update({op: _floats(each) for op, each in DISTRIBUTIONS.items()})
+
+
+def _bits(b: Builder) -> SSAValue:
+    """Random bits in unsigned integers as wide as the result."""
+    element = b.result_element(0)
+    if is_float(element) or size_of(element) not in (4, 8):
+        raise Refusal(f"it draws {element}s: integers of 32 and 64 bits are supported")
+    return _random(b, Distribution.Bits, ui32 if size_of(element) == 4 else ui64)
+
+
+@legalizes("StatelessRandomUniformFullInt", "StatelessRandomUniformFullIntV2")
+def stateless_random_uniform_full_int(node: NodeOp, b: Builder) -> Results:
+    """`nn.random` bits."""
+    return b.cast(_bits(b), b.result_element(0))
+
+
+@legalizes("StatelessRandomUniformInt", "StatelessRandomUniformIntV2")
+def stateless_random_uniform_int(node: NodeOp, b: Builder) -> Results:
+    """`low + bits mod (high - low)`."""
+    operands = len(node.inputs)
+    low, high = b.tensor(operands - 2), b.tensor(operands - 1)
+    bits = _bits(b)
+    element = b.result_element(0)
+    wide = ui32 if size_of(element) == 4 else ui64
+    size = b.cast(b.insert(nn.SubOp(high, low)).result, wide)
+    within = b.cast(b.insert(nn.TruncateModOp(bits, size)).result, element)
+    return b.insert(nn.AddOp(low, within)).result
