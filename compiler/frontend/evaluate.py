@@ -27,9 +27,10 @@ def evaluate(
         values = {key: to_python(attr) for key, attr in attrs.items() if key in known}
         count = sum(_length(arg, attrs) for arg in definition.output_arg)
         results = execute(op, count, [tf.constant(array) for array in inputs], values)
+        # A TensorList has no array.
+        return [np.asarray(result) for result in results]
     except (ValueError, TypeError, KeyError, tf.errors.OpError):
         return None
-    return [np.asarray(result) for result in results]
 
 
 def _length(arg: Proto, attrs: Mapping[str, Attribute]) -> int:
