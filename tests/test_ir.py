@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,6 +142,11 @@ def test_verifier_names_both_values(arguments: str, operation: str, message: str
     with pytest.raises((VerifyException, ParseError)) as raised:
         parse(text).verify()
     assert message in str(raised.value)
+
+
+def test_a_constant_of_64_bits_keeps_them() -> None:
+    array = np.array([2**64 - 1, 0, 2**53 + 1], np.uint64)
+    np.testing.assert_array_equal(nn.ConstantOp.of(array).array, array)
 
 
 dims = st.builds(Dim, st.integers(0, 50), st.integers(-3, 50))

@@ -90,8 +90,7 @@ def dense_array(attr: DenseIntOrFPElementsAttr) -> NDArray[np.generic]:
     """The array that `dense<…>` holds."""
     shape = static_shape(attr.type)
     dtype = numpy_dtype(attr.type.element_type)
-    values = np.asarray(attr.get_values())
-    return values.astype(dtype).reshape(shape)
+    return np.asarray(attr.get_values(), dtype).reshape(shape)
 
 
 @irdl_op_definition
