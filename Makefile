@@ -27,7 +27,7 @@ check-python: $(VENV)/ready
 check-rust: cargo
 	cd runtime/tf-layers && cargo fmt --check && cargo clippy --all-targets -- -D warnings && \
 		RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
-	rustfmt --check --edition 2024 examples/mobilenet/src/main.rs
+	rustfmt --check --edition 2024 examples/mobilenet/src/main.rs examples/adder/src/main.rs
 
 test-python: $(VENV)/ready cargo browser
 	$(BIN)/python -m pytest -n 2 --dist worksteal
