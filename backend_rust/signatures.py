@@ -426,9 +426,12 @@ def array_keys(
     )
 
 
-def vector_and_slices(base: str, inputs: int, options: CrateOptions) -> tuple[str, str]:
-    """The methods that take one vector and slices; the first is empty if it would be the second."""
-    if inputs < 2:
+def vector_and_slices(base: str, takes_vector: bool, options: CrateOptions) -> tuple[str, str]:
+    """The methods that take one vector and slices; the first is empty if there is none.
+
+    With one input it would be the second; a step is made for a batch, not for an example.
+    """
+    if not takes_vector:
         return "", base
     if options.layout == "tf2rust":
         return base, f"{base}_from_slices"
@@ -465,8 +468,9 @@ def read_signature(
         Scope([*LOCAL_NAMES, *(f"{snake(t)}_shape" for t in output_names)]),
     )
     base = methods.unique("predict" if name == "serving_default" else snake(name))
-    vector_method, method = vector_and_slices(base, len(inputs), options)
     writer = FunctionWriter(func, [t.name for t in described], offsets, source)
+    takes_vector = len(inputs) > 1 and not writer.writes_state
+    vector_method, method = vector_and_slices(base, takes_vector, options)
     return Signature(
         name=name,
         method=method,
