@@ -13,3 +13,6 @@ Layout = Literal["crate", "tf2rust"]
 
 Runtime = Literal["bundled", "path", "registry"]
 """Where a crate has tf-layers from: beside it, where tfrc is installed, or crates.io."""
+
+WeightFormat = Literal["npz", "h5", "saved_model"]
+"""What `tfrc export-weights` makes of the variables that a crate has learnt."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tfrc.compiler.choices import Emit, Layout, Runtime, Weights
+from tfrc.compiler.choices import Emit, Layout, Runtime, WeightFormat, Weights
 
 if TYPE_CHECKING:
     from tfrc.compiler.driver import Report
@@ -332,6 +332,20 @@ def bench(
     if profile:
         typer.echo(timing.table())
     typer.echo(timing.summary())
+
+
+@app.command("export-weights")
+def export_weights(
+    state: Annotated[Path, typer.Argument(help="The safetensors file that the crate has saved.")],
+    model: Annotated[Path, typer.Option(help="The SavedModel that the crate was compiled from.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file or folder to make.")],
+    to: Annotated[WeightFormat, typer.Option(help="A SavedModel, or arrays by path.")] = "npz",
+) -> None:
+    """Take variables that a crate has learnt back to Python."""
+    from tfrc.compiler.export import export_weights
+
+    count = export_weights(state, model, to, output)
+    typer.echo(f"wrote {output} with {count} variables of {state}")
 
 
 @app.command()
