@@ -27,8 +27,8 @@ FUNCTIONS = frozenset(
     "conv2d conv2d_backprop_filter conv3d conv3d_backprop_filter cumsum depthwise_conv2d "
     "depthwise_conv2d_backprop_filter dynamic_conv1d dynamic_conv2d dynamic_conv3d gather integer "
     "layer_norm layer_norm_in_place layers log_softmax log_softmax_in_place map map_any "
-    "map_any_in_place map_in_place math matmul max_pool2d max_pool2d_grad middle mirror_pad one_hot "
-    "pack packed_len pad random_bits random_key random_normal random_truncated_normal "
+    "map_any_in_place map_in_place math matmul max_pool2d max_pool2d_grad middle mirror_pad "
+    "one_hot pack packed_len pad random_bits random_key random_normal random_truncated_normal "
     "random_uniform reduce reduce_any resize_bilinear resize_nearest rows same scalar segment_sum "
     "simd slice softmax softmax_in_place split tile transpose".split()
 )
