@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from xdsl.ir import SSAValue
 
@@ -130,12 +131,70 @@ def depthwise_conv2d(node: NodeOp, b: Builder) -> Results:
     return window.layout.from_channels_last(b, conv.result)
 
 
+def _mirrored(
+    b: Builder, y: SSAValue, filter: SSAValue, sizes: Sequence[int], window: Window
+) -> tuple[SSAValue, SSAValue, list[int]]:
+    """Input, filter and pads of the convolution that is an input's gradient, without strides."""
+    spatial = list(range(len(sizes)))
+    kernel = static_shape(filter)[: len(sizes)]
+    spaced, padding = window.input_gradient(y, sizes, kernel)
+    mirrored = b.insert(nn.ReverseOp(filter, spatial)).result
+    return spaced, b.transpose(mirrored, [*spatial, len(sizes) + 1, len(sizes)]), padding
+
+
+def _phases(
+    b: Builder,
+    y: SSAValue,
+    filter: SSAValue,
+    sizes: Sequence[int],
+    window: Window,
+    cls: type[ConvOp],
+) -> SSAValue:
+    """The gradient of the input of a strided convolution, without zeros between elements.
+
+    Pixel `s·m + r - p` of the input, for a stride `s` and `p` zeros in front, was seen by the taps
+    `r + s·t` of the windows `m - t` (Shi et al. 2016, "Is the deconvolution layer the same as a
+    convolutional layer?"). So one convolution over the windows computes all phases `r` as channels.
+    """
+    rank = len(sizes)
+    *kernel, c_in, c_out = static_shape(filter)
+    strides, forward = window.strides, window.pads(sizes, kernel)[:rank]
+    phases = [min(k, s) for k, s in zip(kernel, strides, strict=True)]
+    taps = [-(-k // r) for k, r in zip(kernel, phases, strict=True)]
+    filter = b.pad(
+        filter,
+        [0] * (rank + 2),
+        [*(t * r - k for t, r, k in zip(taps, phases, kernel, strict=True)), 0, 0],
+    )
+    apart = [size for pair in zip(taps, phases, strict=True) for size in pair]
+    filter = b.reshape(filter, [*apart, c_in, c_out])
+    filter = b.insert(nn.ReverseOp(filter, list(range(0, 2 * rank, 2)))).result
+    outer, inner = range(0, 2 * rank, 2), range(1, 2 * rank, 2)
+    filter = b.transpose(filter, [*outer, 2 * rank + 1, *inner, 2 * rank])
+    filter = b.reshape(filter, [*taps, c_out, prod(phases) * c_in])
+    n, *lengths, _ = shape_of(y)
+    windows = [-(-(size + p) // s) for size, p, s in zip(sizes, forward, strides, strict=True)]
+    after = [count - int(length) for count, length in zip(windows, lengths, strict=True)]
+    kept = [length + min(behind, 0) for length, behind in zip(lengths, after, strict=True)]
+    fitted = b.slice(y, [0] * (rank + 2), [n, *kept, c_out])
+    padding = [*(t - 1 for t in taps), *(max(behind, 0) for behind in after)]
+    conv = b.insert(cls(fitted, filter, strides=[1] * rank, pads=padding)).result
+    result = b.reshape(conv, [n, *windows, *phases, c_in])
+    axes = [axis for i in range(rank) for axis in (1 + i, 1 + rank + i)]
+    result = b.transpose(result, [0, *axes, 2 * rank + 1])
+    # A phase that no tap sees is zero.
+    unseen = [v for s, r in zip(strides, phases, strict=True) for v in (0, s - r)]
+    result = b.pad(result, [0] * (2 * rank + 2), [0, *unseen, 0])
+    whole = [count * s for count, s in zip(windows, strides, strict=True)]
+    return b.slice(b.reshape(result, [n, *whole, c_in]), [0, *forward, 0], [n, *sizes, c_in])
+
+
 def _backprop_input(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValue:
-    """The gradient of a convolution's input: one with the filter mirrored."""
+    """The gradient of a convolution's input: a convolution with the filter mirrored."""
     window = Window(b, rank)
     layout = window.layout
     y = layout.to_channels_last(b, input_of_rank(b, 2, rank))
-    filter, (*kernel, _, c_out) = _filter(b, 1, rank)
+    filter, (*_, c_out) = _filter(b, 1, rank)
     target = b.dims(0, "output size")
     if len(target) == rank - 2:
         target = (shape_of(y)[0], *target, shape_of(y)[-1])
@@ -143,31 +202,24 @@ def _backprop_input(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValue:
         target = (target[0], *target[2:], target[1])
     if shape_of(y)[-1] != as_dim(c_out):
         raise Refusal(f"its input has {shape_of(y)[-1]} channels, but its filter takes {c_out}")
-    spaced, padding = window.input_gradient(y, [int(size) for size in target[1:-1]], kernel)
-    spatial = list(range(rank - 2))
-    mirrored = b.insert(nn.ReverseOp(filter, spatial)).result
-    swapped = b.transpose(mirrored, [*spatial, rank - 1, rank - 2])
-    conv = b.insert(
-        cls(
-            spaced,
-            swapped,
-            strides=[1] * (rank - 2),
-            pads=padding,
-            dilations=window.dilations,
-        )
-    )
+    sizes = [int(size) for size in target[1:-1]]
+    if set(window.dilations) == {1} and set(window.strides) != {1}:
+        return layout.from_channels_last(b, _phases(b, y, filter, sizes, window, cls))
+    spaced, swapped, padding = _mirrored(b, y, filter, sizes, window)
+    ones = [1] * (rank - 2)
+    conv = b.insert(cls(spaced, swapped, strides=ones, pads=padding, dilations=window.dilations))
     return layout.from_channels_last(b, conv.result)
 
 
 @legalizes("Conv2DBackpropInput")
 def conv2d_backprop_input(node: NodeOp, b: Builder) -> Results:
-    """Gradients and Keras's Conv2DTranspose: `nn.conv2d` on an input spread by zeros."""
+    """Gradients and Conv2DTranspose: `nn.conv2d`, whose channels are the strides' phases."""
     return _backprop_input(b, 4, nn.Conv2DOp)
 
 
 @legalizes("Conv3DBackpropInputV2")
 def conv3d_backprop_input(node: NodeOp, b: Builder) -> Results:
-    """Gradients and Keras's Conv3DTranspose: `nn.conv3d` on an input spread by zeros."""
+    """Gradients and Conv3DTranspose: `nn.conv3d`, whose channels are the strides' phases."""
     return _backprop_input(b, 5, nn.Conv3DOp)
 
 
