@@ -6,7 +6,7 @@ core/util/image_resizer_state.h), computed in float32 as there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,3 +229,41 @@ def resize_bilinear(node: NodeOp, b: Builder) -> Results:
 def resize_bicubic(node: NodeOp, b: Builder) -> Results:
     """Four taps along each dimension; the result is float32."""
     return _resize(b, bicubic, False)
+
+
+def _transposed(taps: Taps, size: int) -> Taps:
+    """The taps of the gradient: each position of the input, and the elements that read it."""
+    matrix = np.zeros((len(taps[0][0]), size))
+    for positions, weights in taps:
+        np.add.at(matrix, (np.arange(len(matrix)), positions), weights)
+    return _taps(matrix.T)
+
+
+def _resize_grad(
+    b: Builder, sizes: Sequence[int], taps: Callable[[int, int, bool, bool], Taps]
+) -> SSAValue:
+    """The gradient of a resize from images of these `sizes`."""
+    dy = input_of_rank(b, 0, 4)
+    align, half = b.get_flag("align_corners"), b.get_flag("half_pixel_centers")
+    for axis, (size, extent) in enumerate(zip(sizes, spatial_sizes(dy), strict=True), 1):
+        if size != extent:
+            dy = _along(b, dy, axis, _transposed(taps(size, extent, align, half), size))
+    return dy
+
+
+@legalizes("ResizeNearestNeighborGrad")
+def resize_nearest_neighbor_grad(node: NodeOp, b: Builder) -> Results:
+    """The sum of the elements that read each pixel."""
+    return _resize_grad(b, b.ints(1, "size"), nearest)
+
+
+@legalizes("ResizeBilinearGrad")
+def resize_bilinear_grad(node: NodeOp, b: Builder) -> Results:
+    """The weighted sum of the elements that read each pixel."""
+    return _resize_grad(b, spatial_sizes(input_of_rank(b, 1, 4)), bilinear)
+
+
+@legalizes("ResizeBicubicGrad")
+def resize_bicubic_grad(node: NodeOp, b: Builder) -> Results:
+    """The weighted sum of the elements that read each pixel."""
+    return _resize_grad(b, spatial_sizes(input_of_rank(b, 1, 4)), bicubic)

@@ -306,3 +306,15 @@ def test_scatter_nd(agrees: Any, draw: Any) -> None:
         (None, 4, 3),
         op="ScatterNd",
     )
+
+
+@pytest.mark.parametrize("op", ["ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic"])
+@pytest.mark.parametrize("target", [(8, 10), (7, 3), (2, 5)])
+@pytest.mark.parametrize("corners", ["align_corners", "half_pixel_centers", None])
+def test_resize(op: str, target: Any, corners: str | None, agrees: Any) -> None:
+    options = {} if corners is None else {corners: True}
+    agrees(
+        gradients(lambda x: raw.__dict__[op](images=x, size=target, **options)),
+        (None, 4, 5, 3),
+        op=f"{op}Grad",
+    )
