@@ -217,6 +217,7 @@ def template_values(
         "is_batched": any(s.is_batched for s in signatures),
         "checks_lengths": any(s.checked for s in signatures),
         "arena": largest_arena(signatures),
+        "results": largest_results(signatures),
         "tolerance": rust.floating(options.tolerance, "f64"),
         "reads_bools": any(t.is_bool for s in signatures for t in (*s.inputs, *s.outputs))
         or any(v.dtype == "BOOL" for v in source.variables.variables),
@@ -238,8 +239,17 @@ def array_types(signatures: list[Signature]) -> list[str]:
 
 def largest_arena(signatures: list[Signature]) -> str:
     """The bytes that any signature may need for `max_batch` examples."""
-    first, *rest = [f"model::{s.method}_arena(max_batch.max(1))" for s in signatures]
-    return first + "".join(f".max({other})" for other in rest)
+    return largest([f"model::{s.method}_arena({s.batch_in_arena})" for s in signatures])
+
+
+def largest_results(signatures: list[Signature]) -> str:
+    """The bytes of the outputs of the signatures that run a few examples at a time."""
+    return largest([s.result_bytes("max_batch") for s in signatures if s.micro_batch])
+
+
+def largest(sizes: list[str]) -> str:
+    """The largest of some expressions; empty if there are none."""
+    return "".join(size if i == 0 else f".max({size})" for i, size in enumerate(sizes))
 
 
 def runtime_dependency(options: CrateOptions) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import ModuleOp, StringAttr, i1
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i1
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, BlockArgument, SSAValue
 
@@ -168,6 +168,8 @@ class Signature:
     results: tuple[str, ...]
     writes: bool
     """Whether it writes variables, so that it takes `&mut` and its test runs several steps."""
+    micro_batch: int | None = None
+    """How many examples of a batch run at once; None for all."""
 
     @property
     def is_batched(self) -> bool:
@@ -341,6 +343,29 @@ class Signature:
         )
 
     @property
+    def batch_in_arena(self) -> str:
+        """The examples that the arena has room for."""
+        return f"max_batch.clamp(1, {self.micro_batch})" if self.micro_batch else "max_batch.max(1)"
+
+    @property
+    def micro_batch_inputs(self) -> str:
+        """The parts of the inputs that hold `count` examples from the `first` on."""
+        return ", ".join(
+            f"&{x.name}[{x.example} * first..][..{x.example} * count]" if x.is_batched else x.name
+            for x in self.inputs
+        )
+
+    def result_offset(self, index: int, batch: str) -> str:
+        """Where an output of all `batch` examples begins, in bytes."""
+        sizes = [y.length.scale * size_of(y.element) for y in self.outputs[:index]]
+        terms = [f"({rust.integer(size)} * {batch}).next_multiple_of(64)" for size in sizes]
+        return " + ".join(terms) or "0"
+
+    def result_bytes(self, batch: str) -> str:
+        """The bytes of all outputs of `batch` examples."""
+        return f"({self.result_offset(len(self.outputs), batch)})"
+
+    @property
     def arena_bytes(self) -> str:
         """Bytes of the arena for the batch size `n`."""
         return rust.dim(self.arena)
@@ -450,7 +475,7 @@ def read_signature(
         raise EmitError(f"the signature {name} has no outputs")
     if list(func.args) != [*inputs, *outputs]:
         raise EmitError(f"the signature {name} should have its outputs after its inputs")
-    arena = func.attributes.get(rt.ARENA)
+    arena, size = func.attributes.get(rt.ARENA), func.attributes.get(rt.MICRO_BATCH)
     planned = arena.dims[0] if isinstance(arena, DimsAttr) else Dim(0, 0)
     offsets: list[Dim] = []
     end = aligned(planned)
@@ -487,6 +512,7 @@ def read_signature(
         scope=rust.doc_text(writer.scope_name),
         results=tuple(writer.result(argument) for argument in outputs),
         writes=writer.writes_state,
+        micro_batch=int(size.value.data) if isinstance(size, IntegerAttr) else None,
     )
 
 

@@ -61,6 +61,9 @@ Of an `nn.variable`: its first byte in the block of all variables.
 ARENA = "rt.arena"
 """The attribute of a planned function: the bytes of its arena, as `#nn.dims<…>`."""
 
+MICRO_BATCH = "rt.micro_batch"
+"""The attribute of a planned function: how many examples of a large batch it takes at once."""
+
 DYNAMIC = "dynamic_"
 """What begins the name of a kernel that packs at run time what its namesake takes packed."""
 

@@ -20,6 +20,7 @@ from tfrc.passes.fuse_maps import FuseMapsPass
 from tfrc.passes.in_place import InPlacePass
 from tfrc.passes.inline_calls import InlineCallsPass
 from tfrc.passes.legalize_tf import LegalizeTfPass
+from tfrc.passes.micro_batch import MicroBatchPass
 from tfrc.passes.plan_arena import PlanArenaPass
 from tfrc.passes.raise_idioms import RaiseIdiomsPass
 from tfrc.passes.remove_transposes import RemoveTransposesPass
@@ -55,6 +56,7 @@ PASSES: dict[str, type[ModulePass]] = {
         InPlacePass,
         FreeEarlyPass,
         PlanArenaPass,
+        MicroBatchPass,
     )
 }
 """Every pass by name, in the order in which they first run."""
@@ -89,6 +91,7 @@ SCHEDULE: tuple[tuple[str, int], ...] = (
     ("in-place", 0),
     ("free-early", 0),
     ("plan-arena", 0),
+    ("micro-batch", 2),
 )
 """What `tfrc compile` runs, in order. A row names a pass and its options, as `-p` takes them."""
 

@@ -10,14 +10,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from xdsl.dialects.builtin import FloatAttr, ModuleOp, f32
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from tfrc.ir import nn, reference, rt_reference
+from tfrc.ir import nn, reference, rt, rt_reference
 from tfrc.ir.shape import Dim, N, count, shape_of, tensor
 from tfrc.ir.tf import location
 from tfrc.ir.weights import CompilerContext, WeightStore
@@ -25,6 +25,7 @@ from tfrc.passes.elementwise_to_map import ElementwiseToMapPass
 from tfrc.passes.free_early import FreeEarlyPass
 from tfrc.passes.in_place import InPlacePass
 from tfrc.passes.memory_statistics import memory_statistics, planned_buffers
+from tfrc.passes.micro_batch import examples_are_independent
 from tfrc.passes.ordering import Task, Tasks
 from tfrc.passes.packing import Extent, Life, plan, widest_cut
 from tfrc.passes.plan_arena import PlanArenaPass
@@ -136,6 +137,40 @@ def test_flags_do_not_change_the_numbers(module: ModuleOp, n: int) -> None:
                 outputs = rt_reference.run(function, arguments, ctx.weights, arena=arena)
                 for actual, wanted in zip(outputs, expected, strict=True):
                     np.testing.assert_array_equal(actual, wanted)
+
+
+def plan_module(module: ModuleOp) -> tuple[CompilerContext, FuncOp]:
+    """All passes on buffers."""
+    ctx = CompilerContext()
+    passes = [ElementwiseToMapPass(), SelectKernelsPass(), InPlacePass(), FreeEarlyPass()]
+    run_passes(ctx, module, [*passes, PlanArenaPass()])
+    return ctx, only_function(module)
+
+
+@given(modules())
+@settings(max_examples=100, deadline=None)
+def test_independent_examples_may_run_a_few_at_a_time(module: ModuleOp) -> None:
+    ctx, function = plan_module(module)
+    if not examples_are_independent(function):
+        return
+    rng = np.random.default_rng(0)
+    a, b, shared = (rng.standard_normal((n, 4, 6)).astype(np.float32) for n in (5, 5, 2))
+    whole = rt_reference.run(function, [a, b, shared], ctx.weights)
+    cuts = slice(0, 2), slice(2, 5)
+    parts = [rt_reference.run(function, [a[c], b[c], shared], ctx.weights) for c in cuts]
+    for expected, *pieces in zip(whole, *parts, strict=True):
+        # NumPy's products of other numbers of rows round otherwise.
+        np.testing.assert_allclose(np.concatenate(pieces), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+def test_such_functions_exist() -> None:
+    def is_independent(module: ModuleOp) -> bool:
+        function = plan_module(module)[1]
+        calls = {op.kernel_name for op in function.body.block.ops if isinstance(op, rt.CallOp)}
+        return len(calls) > 3 and examples_are_independent(function)
+
+    find(modules(), is_independent, settings=settings(max_examples=5000, deadline=None))
 
 
 def run_passes(ctx: CompilerContext, module: ModuleOp, passes: Sequence[ModulePass]) -> None:

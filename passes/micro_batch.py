@@ -1,0 +1,186 @@
+"""Run a large batch a few examples at a time, so that what one call writes the next finds in cache.
+
+    func.func @f(…) attributes {rt.arena = #nn.dims<4816896*N>} {
+    =>
+    func.func @f(…) attributes {rt.arena = #nn.dims<4816896*N>, rt.micro_batch = 3 : i64} {
+
+Legal if every example's outputs depend on its own inputs alone: each buffer either has no batch, or
+holds the examples one after the other, and each call keeps them apart. A call that is not known to
+do so (a sum over the batch, a transpose of its axis, a variable) leaves the function as it is.
+
+It is worth it where the buffers of one example are large, as those of images are. The micro-batch
+is the largest whose arena stays in the last-level cache. It is not done where the weights that
+every micro-batch reads again outweigh its buffers: a dense layer of a hundred megabytes wants all
+examples at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+
+from tfrc.ir import rt
+from tfrc.ir.dtype import size_of
+from tfrc.ir.nn.base import get_ints
+from tfrc.ir.shape import Dim, DimsAttr, element_of, shape_of
+from tfrc.passes.aliases import root
+
+CACHE = 16 * 2**20
+"""Bytes of a micro-batch's arena: a share of the last-level cache."""
+
+USUAL_BATCH = 32
+"""Batches up to this size are run at once if they fit: a loop for more is not worth its code."""
+
+ROWS = frozenset(
+    "conv1d conv2d conv3d depthwise_conv2d max_pool avg_pool copy pad mirror_pad sum mean max min "
+    "prod all any arg_max arg_min slice".split()
+)
+"""Kernels that compute each row of the result from that of `input` and `residual`."""
+
+
+def has_examples(value: SSAValue) -> bool:
+    """Whether a buffer depends on the batch size."""
+    return any(not dim.is_static for dim in shape_of(value))
+
+
+def holds_examples_in_order(value: SSAValue) -> bool:
+    """Whether a buffer is one example after the other: only its first extent has a batch."""
+    first, *rest = shape_of(value) or (Dim(0, 1),)  # a scalar has no batch
+    return bool(first.scale) and not first.offset and all(dim.is_static for dim in rest)
+
+
+def rows(value: SSAValue) -> Dim:
+    """The first extent."""
+    return shape_of(value)[0]
+
+
+def axis(call: rt.CallOp, name: str = "axis") -> int:
+    """An integer attribute; -1 if there is none."""
+    value = call.static.data.get(name)
+    return int(value.value.data) if isinstance(value, IntegerAttr) else -1
+
+
+def same_rows(call: rt.CallOp) -> bool:
+    """Whether what has examples has as many rows as the result."""
+    (out,) = call.outs
+    return all(rows(value) == rows(out) for value in call.ins if has_examples(value))
+
+
+def only(call: rt.CallOp, *names: str) -> bool:
+    """Whether no operands but `names` have examples, and these as many rows as the result."""
+    return same_rows(call) and all(n in names for n, v in call.named_ins if has_examples(v))
+
+
+def keeps_first_axis(call: rt.CallOp) -> bool:
+    """Whether a transpose leaves the examples where they are."""
+    permutation = cast("DenseArrayBase", call.static.data["permutation"])
+    return get_ints(permutation)[0] == 0
+
+
+def gathers_by_row(call: rt.CallOp) -> bool:
+    """Whether examples select from a constant table, or their own parts."""
+    operands = dict(call.named_ins)
+    if not has_examples(operands["input"]):
+        return axis(call, "batch_dims") <= 0 and rows(operands["indices"]) == rows(call.outs[0])
+    return axis(call) > 0 and only(call, "input")
+
+
+def after_first_axis(call: rt.CallOp) -> bool:
+    """Whether an operation along one axis does not run across examples."""
+    return axis(call) > 0 and same_rows(call)
+
+
+def products_of_rows(call: rt.CallOp) -> bool:
+    """Whether a product is of the rows of `lhs`, or one product for each example."""
+    return only(call, "lhs") or (len(shape_of(call.outs[0])) > 2 and same_rows(call))
+
+
+RULES: dict[str, Callable[[rt.CallOp], bool]] = {
+    **dict.fromkeys(ROWS, lambda call: only(call, "input", "residual")),
+    **dict.fromkeys(("softmax", "log_softmax", "cumsum", "concat"), after_first_axis),
+    "map": same_rows,
+    "layer_norm": lambda call: len(shape_of(call.outs[0])) > 1 and only(call, "input"),
+    "matmul": lambda call: only(call, "lhs", "residual"),
+    "batch_matmul": products_of_rows,
+    "transpose": lambda call: keeps_first_axis(call) and same_rows(call),
+    "gather": gathers_by_row,
+}
+"""Kernel → whether a call with a batch in its result keeps the examples apart."""
+
+
+def keeps_apart(op: Operation) -> bool:
+    """Whether an operation keeps the examples apart."""
+    match op:
+        case rt.VariableOp():
+            return False
+        case rt.ViewOp():
+            whole = op.offset.dims == (Dim(0, 0),)
+            same = whole and rt.elements(op.source) == rt.elements(op.result)
+            return same or not has_examples(op.source)
+        case rt.CallOp():
+            values = [v for v in (*op.ins, *op.outs) if has_examples(v)]
+            if not values:
+                return True
+            return (
+                len(op.outs) == 1
+                and has_examples(op.outs[0])
+                and all(map(holds_examples_in_order, values))
+                and op.kernel_name in RULES
+                and RULES[op.kernel_name](op)
+            )
+        case _:
+            return True
+
+
+def examples_are_independent(function: FuncOp) -> bool:
+    """Whether a function of buffers may run for any part of a batch by itself.
+
+    An input without a batch is the same for every part; an output has to have one.
+    """
+    operations = list(function.body.block.ops)
+    written = {root(out) for op in operations if isinstance(op, rt.CallOp) for out in op.outs}
+    return all(map(keeps_apart, operations)) and all(
+        holds_examples_in_order(argument)
+        for argument in function.args
+        if has_examples(argument) or argument in written
+    )
+
+
+def dense_bytes(function: FuncOp) -> int:
+    """Bytes of the weights that a call reads once for all rows, and so once for a micro-batch."""
+    calls = [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
+    dense = {dict(op.named_ins)["rhs"] for op in calls if op.kernel_name == "matmul"}
+    return sum(rt.elements(v).at(1) * size_of(element_of(v)) for v in dense)
+
+
+def micro_batch(function: FuncOp) -> int | None:
+    """How many examples to run at once; None for all of them."""
+    arena = function.attributes.get(rt.ARENA)
+    if not isinstance(arena, DimsAttr):
+        return None
+    (one,) = (dim.scale for dim in arena.dims)
+    if one * USUAL_BATCH <= CACHE:
+        return None
+    size = max(CACHE // one, 1)
+    if dense_bytes(function) > size * one or not examples_are_independent(function):
+        return None
+    return size
+
+
+@dataclass(frozen=True)
+class MicroBatchPass(ModulePass):
+    """Run a large batch a few examples at a time."""
+
+    name = "micro-batch"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in op.ops:
+            if isinstance(function, FuncOp) and (size := micro_batch(function)) is not None:
+                function.attributes[rt.MICRO_BATCH] = IntegerAttr(size, i64)
