@@ -152,3 +152,19 @@ def test_what_can_fail_comes_before_what_writes(steps: Steps) -> None:
     written = [any(isinstance(out.owner, rt.VariableOp) for out in op.outs) for op in calls]
     gather = [op.kernel_name for op in calls].index("gather")
     assert written.index(True) > gather
+
+
+def test_rows_are_updated_by_their_index(steps: Steps) -> None:
+    """The gradient of an embedding, where a row may occur twice."""
+
+    def body(tf: Any, v: Any, x: Any) -> dict[str, Any]:
+        tokens = tf.argmax(x, 1)
+        with tf.GradientTape() as tape:
+            rows = tf.nn.embedding_lookup(v.a, tokens)
+            loss = tf.reduce_sum(tf.sin(rows))
+        slices = tape.gradient(loss, v.a)
+        v.a.scatter_sub(tf.IndexedSlices(0.1 * slices.values, slices.indices))
+        v.b.scatter_add(tf.IndexedSlices(rows, tokens))
+        return {"rows": rows, "updated": v.a.read_value()}
+
+    steps(body)
