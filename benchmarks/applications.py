@@ -66,7 +66,7 @@ FAMILIES = (
 
 @dataclass
 class Row:
-    """What happened to one network. Times in seconds."""
+    """What happened to one network. Times are seconds of CPU, which other load disturbs little."""
 
     network: str
     size: int
@@ -111,11 +111,11 @@ def measure(network: str, work: Path, crates: bool) -> Row:
     from tfrc.passes import PIPELINES
 
     graph = work / f"{network}.pb"
-    started = time.perf_counter()
+    started = time.process_time()
     build(network, graph)
-    froze = time.perf_counter()
+    froze = time.process_time()
     imported = load(graph)
-    loaded = time.perf_counter()
+    loaded = time.process_time()
     row = Row(
         network,
         SIZES[network],
@@ -128,13 +128,13 @@ def measure(network: str, work: Path, crates: bool) -> Row:
     )
     inputs = draw_inputs(imported.module)
     ctx = context(imported.weights)
-    begun = time.perf_counter()
+    begun = time.process_time()
     try:
         PassManager(parse_passes(PIPELINES["O2"])).run(ctx, imported.module)
     except ModelError as error:
         row.problem = str(error)
         return row
-    row.passes = time.perf_counter() - begun
+    row.passes = time.process_time() - begun
     row.calls = sum(isinstance(op, rt.CallOp) for op in imported.module.walk())
     (signature, arrays), *_ = inputs.items()
     expected = imported.runner(signature, arrays)
@@ -173,7 +173,7 @@ def table(rows: list[Row]) -> str:
         "# keras.applications through the compiler",
         "",
         "Random weights in every variable, the smallest allowed image, a symbolic batch, -O2.",
-        "`difference` is that of the planned module, run by the NumPy reference for a batch of 2,",
+        "Times are seconds of CPU. `difference` is that of the planned module, run by the NumPy reference for a batch of 2,",
         "from TensorFlow's outputs, relative to their largest magnitude. `crate`: `cargo test` of",
         "the generated crate against TensorFlow, for one network of each family.",
         "",
@@ -216,7 +216,7 @@ def plot(rows: list[Row], path: Path) -> None:
     axes.scatter(nodes, [row.passes for row in good], s=14, label="passes, -O2")
     axes.scatter(nodes, [row.import_ for row in good], s=14, marker="x", label="import")
     axes.set_xlabel("TensorFlow nodes")
-    axes.set_ylabel("seconds")
+    axes.set_ylabel("seconds of CPU")
     axes.set_xlim(0)
     axes.set_ylim(0)
     axes.grid(alpha=0.3)
@@ -249,7 +249,10 @@ def main() -> None:
         if done.returncode:
             failed.append(name)
             continue
-        found[name] = json.loads(done.stdout.splitlines()[-1])
+        row = json.loads(done.stdout.splitlines()[-1])
+        if not arguments.crates:
+            row |= {k: v for k, v in found.get(name, {}).items() if k.startswith("crate_")}
+        found[name] = row
         print(name, found[name], flush=True)
         store.write_text(json.dumps(found, indent=1) + "\n")
     rows = [Row(**found[name]) for name in SIZES if name in found]
