@@ -173,9 +173,9 @@ def table(rows: list[Row]) -> str:
         "# keras.applications through the compiler",
         "",
         "Random weights in every variable, the smallest allowed image, a symbolic batch, -O2.",
-        "Times are seconds of CPU. `difference` is that of the planned module, run by the NumPy reference for a batch of 2,",
-        "from TensorFlow's outputs, relative to their largest magnitude. `crate`: `cargo test` of",
-        "the generated crate against TensorFlow, for one network of each family.",
+        "Times are seconds of CPU. `difference` is that of the planned module, run by the NumPy",
+        "reference for a batch of 2, from TensorFlow's outputs, relative to their largest magnitude.",
+        "`crate`: `cargo test` of the generated crate against TensorFlow, for one of each family.",
         "",
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};"
         " `python benchmarks/applications.py --crates`",
