@@ -174,7 +174,7 @@ def table(rows: list[Row]) -> str:
         "",
         "Random weights in every variable, the smallest allowed image, a symbolic batch, -O2.",
         "Times are seconds of CPU. `difference` is that of the planned module, run by the NumPy",
-        "reference for a batch of 2, from TensorFlow's outputs, relative to their largest magnitude.",
+        "reference for a batch of 2, from TensorFlow's outputs, relative to the largest magnitude.",
         "`crate`: `cargo test` of the generated crate against TensorFlow, for one of each family.",
         "",
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()};"
