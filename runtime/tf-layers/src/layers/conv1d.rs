@@ -39,7 +39,7 @@ pub struct Conv1d {
 }
 
 impl Conv1d {
-    /// From the filter [taps, channels / groups, filters] and a bias [filters].
+    /// From the filter [taps, channels / groups, filters] and a bias `[filters]`.
     ///
     /// # Errors
     /// If the filter or the bias has another length than `shape` says, if a size is 0, or if the filters are no whole

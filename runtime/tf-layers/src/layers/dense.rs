@@ -13,7 +13,7 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// From the kernel [inputs, units] and a bias [units].
+    /// From the kernel [inputs, units] and a bias `[units]`.
     ///
     /// # Errors
     /// If the kernel or the bias has another length than `shape` says, or a size is 0.
