@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 
 from tfrc.compiler.context import context
-from tfrc.compiler.frontend import Imported, ImportOptions, load
+from tfrc.compiler.frontend import Imported, ImportOptions, TensorInfo, load
 from tfrc.compiler.module import argument_names, functions, result_names
 from tfrc.compiler.pass_manager import PassManager, parse_passes
 from tfrc.ir import nn, reference, rt, rt_reference
+from tfrc.ir.dtype import numpy_dtype
 from tfrc.ir.weights import CompilerContext
 from tfrc.passes import PIPELINES
 
@@ -65,6 +66,14 @@ def close(actual: Array, expected: Array, what: str, tolerance: float) -> None:
     np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * scale, err_msg=what)
 
 
+def draw(info: TensorInfo, rng: np.random.Generator) -> Array:
+    """Normal numbers for an input, or small integers."""
+    shape = [BATCH if dim.scale else int(dim) for dim in info.shape or ()]
+    dtype = numpy_dtype(info.element)
+    values = rng.normal(size=shape) if dtype.kind == "f" else rng.integers(0, 10, shape)
+    return values.astype(dtype)
+
+
 KINDS = (("O2", "select-kernels"), ("O0", None), ("O2", None))
 """The meaning of `nn`, and memory planned without any optimisation and with all of it."""
 
@@ -81,11 +90,7 @@ def check(
     runner.reset()
     rng = np.random.default_rng(0)
     for step, name in enumerate(calls):
-        inputs = {
-            key: rng.normal(size=[BATCH if d.scale else int(d) for d in info.shape]).astype("f4")
-            for key, info in runs[0][0].signatures[name].inputs.items()
-            if info.shape is not None
-        }
+        inputs = {key: draw(info, rng) for key, info in runs[0][0].signatures[name].inputs.items()}
         expected = runner(name, inputs)
         variables = runner.variables()
         for (level, until), (imported, ctx, state) in zip(kinds, runs, strict=True):
