@@ -1,4 +1,4 @@
-"""`tfrc inspect`: what a model is, before anything is compiled."""
+"""`tfrc inspect`: what a model is, and what the compiler makes of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from xdsl.dialects.builtin import ModuleOp
 
 from tfrc.compiler.context import context
 from tfrc.compiler.errors import ModelError
+from tfrc.compiler.flops import function_flops
 from tfrc.compiler.frontend import ImportOptions, TensorInfo, load
-from tfrc.compiler.module import weight_names
-from tfrc.compiler.pass_manager import PassManager, parse_passes
-from tfrc.ir import nn
+from tfrc.compiler.module import functions, weight_names
+from tfrc.compiler.pass_manager import PassManager, Step, parse_passes
+from tfrc.ir import nn, rt
 from tfrc.ir.dtype import TENSORFLOW_NAME
-from tfrc.ir.shape import text
+from tfrc.ir.shape import DimsAttr, text
 from tfrc.ir.tf import NodeOp
 from tfrc.ir.weights import CompilerContext
 from tfrc.passes import PIPELINES
@@ -35,12 +36,25 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What -O2 makes of a signature."""
+
+    flops: int
+    """Of the products of one example: 2 for each multiply-add."""
+    kernel_calls: int
+    arena_bytes: str
+    """Peak bytes of its buffers, linear in the batch size N."""
+
+
+@dataclass(frozen=True)
 class SignatureTable:
     """The inputs and outputs of a signature."""
 
     name: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    plan: Plan | None
+    """None if the model cannot be compiled."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,12 @@ class Inspection:
             lines.append(f"\nsignature {signature.name}")
             for what, tensors in (("input", signature.inputs), ("output", signature.outputs)):
                 lines += [f"  {what:6}  {t.name:24}  {t.dtype:8}  {t.shape}" for t in tensors]
+            if signature.plan is not None:
+                plan = signature.plan
+                lines.append(f"  {plan.flops:,} FLOPs in products for an example")
+                lines.append(
+                    f"  {plan.kernel_calls:,} kernel calls, arena {plan.arena_bytes} bytes"
+                )
         lines.append(
             f"\nparameters  {self.parameters:,} ({self.weight_bytes / 1e6:.1f} MB)"
             f"\nnodes       {sum(self.ops.values()):,}"
@@ -93,11 +113,13 @@ def inspect(model: Path, options: ImportOptions) -> Inspection:
     arrays += [op.array for op in imported.module.walk() if isinstance(op, nn.ConstantOp)]
     arrays = [array for array in arrays if array.dtype.kind in "fc"]
     nodes = Counter(op.op.data for op in imported.module.walk() if isinstance(op, NodeOp))
+    plans, problem = plan_signatures(imported.module, context(imported.weights))
     signatures = tuple(
         SignatureTable(
             info.name,
             tuple(_tensor(*item) for item in info.inputs.items()),
             tuple(_tensor(*item) for item in info.outputs.items()),
+            plans.get(info.name),
         )
         for info in imported.signatures.values()
     )
@@ -107,16 +129,33 @@ def inspect(model: Path, options: ImportOptions) -> Inspection:
         sum(array.size for array in arrays),
         sum(array.nbytes for array in arrays),
         dict(sorted(nodes.items(), key=lambda item: (-item[1], item[0]))),
-        problem(imported.module, context(imported.weights)),
+        problem,
         tuple(imported.warnings),
     )
 
 
-def problem(module: ModuleOp, ctx: CompilerContext) -> str | None:
-    """Why `module` cannot be turned into `nn`, or None. The module is used up."""
-    specs = PIPELINES["O1"]
+class Flops:
+    """Watches the passes, and counts the FLOPs of each signature in the first `nn` module."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, int] = {}
+
+    def __call__(self, step: Step) -> None:
+        if step.name == LEGALIZE:
+            self.found = {name: function_flops(f) for name, f in functions(step.module).items()}
+
+
+def plan_signatures(module: ModuleOp, ctx: CompilerContext) -> tuple[dict[str, Plan], str | None]:
+    """What -O2 makes of each signature, or why it cannot be compiled. The module is used up."""
+    flops = Flops()
     try:
-        PassManager(parse_passes(specs[: specs.index(LEGALIZE) + 1])).run(ctx, module)
+        PassManager(parse_passes(PIPELINES["O2"]), [flops]).run(ctx, module)
     except ModelError as error:
-        return str(error)
-    return None
+        return {}, str(error)
+    plans: dict[str, Plan] = {}
+    for name, function in functions(module).items():
+        calls = sum(isinstance(op, rt.CallOp) for op in function.body.block.ops)
+        arena = function.attributes[rt.ARENA]
+        assert isinstance(arena, DimsAttr)
+        plans[name] = Plan(flops.found[name], calls, str(arena.dims[0]))
+    return plans, None

@@ -70,7 +70,8 @@ def nudge(array: Array, rng: np.random.Generator) -> Array:
     """An array of floats with every element off by an ulp at most; any other as it is."""
     if array.dtype.kind != "f":
         return array
-    return (array * (1 + rng.uniform(-ULP, ULP, array.shape))).astype(array.dtype)
+    factors = 1 + rng.uniform(-ULP, ULP, array.shape)
+    return (array.astype(np.float64) * factors).astype(array.dtype)
 
 
 def allowance(least: float, moved: float) -> float:

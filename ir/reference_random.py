@@ -5,6 +5,7 @@ tensorflow/core/lib/random/philox_random.h and random_distributions.h define the
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def _truncated(key: int, counter: int, size: int, dtype: np.dtype[Any]) -> Array
 
 def random(*, key: Array, counter: Array, distribution: str, result: Any) -> Array:
     """`nn.random`."""
-    size, dtype = int(np.prod(result.shape)), result.dtype
+    size, dtype = math.prod(result.shape), np.dtype(result.dtype)
     first = int(counter[0]) | int(counter[1]) << 64
     if distribution == "truncated_normal":
         numbers = _truncated(int(key[0]), first, size, dtype)

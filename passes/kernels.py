@@ -93,7 +93,9 @@ def conv(op: ConvOp) -> Selected:
     if not is_constant(op.filter):
         *kernel, outputs = shape_of(op.filter)
         groups = int(op.groups.value.data)
-        scratch = scratch + packed_length(count(kernel), Dim(0, int(outputs) // groups)) * groups
+        scratch = (
+            scratch + packed_length(count(tuple(kernel)), Dim(0, int(outputs) // groups)) * groups
+        )
         name, packings = f"{DYNAMIC}{name}", {}
     needed = (scratch,) if scratch != Dim(0, 0) else ()
     return Selected(name, semantic_properties(op), packings, needed)
@@ -141,7 +143,7 @@ PATCHES = 131072
 def filter_gradient(op: FilterGradientOp) -> Selected:
     """The gradient of a filter: patches of the input and the gradient, packed block by block."""
     *kernel, outputs = shape_of(op.result)
-    k = count(kernel)
+    k = count(tuple(kernel))
     wide = int(packed_length(Dim(0, 1), k))
     pixels = min(max(PATCHES // max(wide, 1), 16), 256)
     scratch = (outputs + wide) * pixels + k * outputs

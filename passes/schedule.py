@@ -90,7 +90,7 @@ class Order:
     """
 
     def __init__(self, operations: Sequence[Operation], assignments: Sequence[nn.AssignOp]):
-        self.numbers = {op.results[0]: i for i, op in enumerate(operations)}
+        self.numbers: dict[SSAValue, int] = {op.results[0]: i for i, op in enumerate(operations)}
         self.successors: list[set[int]] = [set() for _ in operations]
         self.after: list[set[int]] = [set() for _ in operations]
         readers: dict[str, set[int]] = {}

@@ -138,6 +138,10 @@ def test_inspect(model: Path) -> None:
     found = json.loads(tfrc("inspect", model, "--json").stdout)
     assert found["ops"]["MatMul"] == 1
     assert found["parameters"] >= 12
+    (signature,) = found["signatures"]
+    assert signature["plan"]["flops"] == 2 * 4 * 3
+    assert signature["plan"]["kernel_calls"] >= 1
+    assert f"arena {signature['plan']['arena_bytes']} bytes" in text
 
 
 # Refusals

@@ -7,6 +7,8 @@ changes it, and every operation between them is pure: no pass has to ask what it
 
 from __future__ import annotations
 
+from typing import cast
+
 from xdsl.dialects.builtin import StringAttr, SymbolRefAttr, TensorType
 from xdsl.dialects.func import ReturnOp
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -64,7 +66,7 @@ class VariableOp(IRDLOperation):
         type_ = parser.parse_type()
         if not isinstance(type_, TensorType):
             parser.raise_error("the type of nn.variable is a tensor")
-        op = VariableOp(key.data, type_)
+        op = VariableOp(key.data, cast("TensorType[Attribute]", type_))
         op.attributes.update(attributes)
         return op
 

@@ -23,7 +23,7 @@ class Channels:
         self.axis = 1 if first else self.rank - 1
         self.size = shape_of(x)[self.axis]
         self.others = [i for i in range(self.rank) if i != self.axis]
-        self.elements = count([shape_of(x)[i] for i in self.others])
+        self.elements = count(tuple(shape_of(x)[i] for i in self.others))
         """How many elements a channel has."""
 
     def align(self, values: SSAValue) -> SSAValue:
