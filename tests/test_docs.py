@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
 from contextlib import redirect_stdout
 from io import StringIO
@@ -16,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crates import needs_cargo, succeed
 from filecheck.finput import FInput
 from filecheck.matcher import Matcher
 from filecheck.options import parse_argv_options
@@ -109,20 +107,10 @@ def moved(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # in Keras
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH")
+@needs_cargo
 def test_a_model_moves_from_tf2rust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crate = moved(tmp_path, monkeypatch)
     (use,) = blocks("from-tf2rust.md", "rust")
     (crate / "examples" / "score.rs").write_text(use)
-    environment = {"CARGO_TARGET_DIR": str(DOCS.parent / "target"), **os.environ}
-    for arguments in (["test"], ["run", "--example", "score"]):
-        done = subprocess.run(
-            ["cargo", *arguments, "--quiet"],
-            cwd=crate,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert done.stdout.endswith(" High\n")
+    succeed(crate, "test", "--quiet")
+    assert succeed(crate, "run", "--quiet", "--example", "score").endswith(" High\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,12 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from crates import cargo, needs_cargo, succeed
 
 from tfrc.backend_rust import CrateOptions, emit_crate
-
-ROOT = Path(__file__).parents[2]
-TARGET = os.environ.get("CARGO_TARGET_DIR") or str(ROOT / "target" / "generated")
-"""Where all crates are built, so that dependencies are compiled once."""
 
 BATCH = 3
 
@@ -32,25 +28,8 @@ EVERY = ("kernels", "elementwise")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cargo") is None, reason="needs cargo"),
+    needs_cargo,
 ]
-
-
-def cargo(crate: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["cargo", *arguments],
-        cwd=crate,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "CARGO_TARGET_DIR": TARGET, **environment},
-    )
-
-
-def succeed(crate: Path, *arguments: str, **environment: str) -> str:
-    done = cargo(crate, *arguments, **environment)
-    assert done.returncode == 0, f"cargo {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")

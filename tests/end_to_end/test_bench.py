@@ -1,17 +1,17 @@
 """`tfrc bench`: it builds the crate, and times every kernel call of it."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from crates import needs_cargo
 from typer.testing import CliRunner
 
 from tfrc.compiler.benchmark import CallTime, Timing
 from tfrc.compiler.cli import app
 
-pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH")
+pytestmark = needs_cargo
 
 
 @pytest.fixture(scope="module")

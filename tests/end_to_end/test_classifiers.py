@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from crates import cargo, needs_cargo
 
 import tfrc
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH"),
+    needs_cargo,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # in Keras
 ]
-
-ROOT = Path(__file__).parents[2]
 
 DECISIONS = """
 use net::{Confidence, Decision, Error, NetModel};
@@ -76,17 +72,6 @@ fn bad_features_are_errors() {
     assert_eq!(outputs.decisions().next().unwrap().confidence, Confidence::None);
 }
 """
-
-
-def cargo(crate: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["cargo", *arguments],
-        cwd=crate,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"CARGO_TARGET_DIR": str(ROOT / "target"), **os.environ},
-    )
 
 
 def net() -> Any:

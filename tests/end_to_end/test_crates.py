@@ -6,40 +6,26 @@ sizes of the recording and below, within 1e-5 of the largest magnitude of each o
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from applications import FAMILIES, SIZES
+from crates import needs_cargo, succeed
 
 import tfrc
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH"),
+    needs_cargo,
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # in Keras
 ]
-
-ROOT = Path(__file__).parents[2]
-
-
-def cargo(crate: Path, *arguments: str) -> str:
-    """Run cargo in a crate; all crates share the build of their dependencies."""
-    environment = {"CARGO_TARGET_DIR": str(ROOT / "target"), **os.environ}
-    done = subprocess.run(
-        ["cargo", *arguments], cwd=crate, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 def check(model: Any, crate: Path, **options: Any) -> None:
     """Compile `model` and let its crate compare itself with TensorFlow."""
     tfrc.compile(model, crate, runtime="path", **options)
-    assert "1 passed" in cargo(crate, "test", "--quiet", "--release", "--test", "predictions")
+    assert "1 passed" in succeed(crate, "test", "--quiet", "--release", "--test", "predictions")
 
 
 def mlp(k: Any) -> Any:
@@ -176,9 +162,9 @@ def test_a_crate_is_clean_and_self_contained(tmp_path: Path) -> None:
     tfrc.compile(random_model(squeeze_and_excite), crate)
     moved = tmp_path / "elsewhere"
     crate.rename(moved)
-    cargo(moved, "fmt", "--check")
-    cargo(moved, "clippy", "--all-targets", "--", "-D", "warnings")
-    cargo(moved, "test", "--release")
+    succeed(moved, "fmt", "--check")
+    succeed(moved, "clippy", "--all-targets", "--", "-D", "warnings")
+    succeed(moved, "test", "--release")
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -255,7 +241,7 @@ def test_a_run_allocates_nothing(make: Callable[[Any], Any], arrays: str, tmp_pa
     assert section in manifest.read_text()
     counter = f'{section}allocation-counter = "=0.8.1"\n'
     manifest.write_text(manifest.read_text().replace(section, counter))
-    assert "1 passed" in cargo(crate, "test", "--quiet", "--release", "--test", "allocations")
+    assert "1 passed" in succeed(crate, "test", "--quiet", "--release", "--test", "allocations")
 
 
 @pytest.mark.parametrize("save", [save_graph, save_keras, save_folder], ids=lambda f: f.__name__)

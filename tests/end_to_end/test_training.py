@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from crates import cargo, needs_cargo
 from safetensors.numpy import load_file, save_file
 
 import tfrc
 
-pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH")
+pytestmark = needs_cargo
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "adder" / "adder.py"
@@ -26,16 +25,9 @@ TOLERANCE = 1e-5
 """Relative to the largest magnitude; the toy is so small that 100 steps of Adam stay below it."""
 
 
-def run(crate: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run cargo in a crate; all crates share the build of their dependencies."""
-    environment = {"CARGO_TARGET_DIR": str(ROOT / "target"), **os.environ}
-    command = ["cargo", *map(str, arguments)]
-    return subprocess.run(command, cwd=crate, env=environment, capture_output=True, text=True)
-
-
 def example(crate: Path, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run an example of the crate."""
-    return run(crate, "run", "--quiet", "--release", "--example", name, "--", *arguments)
+    return cargo(crate, "run", "--quiet", "--release", "--example", name, "--", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +48,7 @@ def adder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_own_test_passes(adder: Path) -> None:
-    done = run(adder / "crate", "test", "--quiet", "--release", "--test", "predictions")
+    done = cargo(adder / "crate", "test", "--quiet", "--release", "--test", "predictions")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout
 

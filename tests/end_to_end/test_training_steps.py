@@ -10,34 +10,21 @@ the largest magnitude of each output.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from crates import needs_cargo, succeed
 
 import tfrc
 
-ROOT = Path(__file__).parents[2]
 tf: Any = pytest.importorskip("tensorflow")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH"),
+    needs_cargo,
 ]
-
-
-def cargo(crate: Path, *arguments: str) -> str:
-    """Run cargo in a crate; all crates share the build of their dependencies."""
-    environment = {"CARGO_TARGET_DIR": str(ROOT / "target"), **os.environ}
-    done = subprocess.run(
-        ["cargo", *arguments], cwd=crate, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 def perceptron(x: Any, y: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
@@ -143,5 +130,5 @@ def test_training_steps_agree(tmp_path: Path) -> None:
     tf.saved_model.save(module, str(tmp_path / "model"), signatures=signatures)
     crate = tmp_path / "steps"
     tfrc.compile(tmp_path / "model", crate, runtime="path", verify_each=True)
-    done = cargo(crate, "test", "--quiet", "--release", "--test", "predictions")
+    done = succeed(crate, "test", "--quiet", "--release", "--test", "predictions")
     assert f"{len(STEPS)} passed" in done

@@ -9,9 +9,6 @@ are random in every variable.
 from __future__ import annotations
 
 import importlib
-import os
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -20,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from crates import needs_cargo, succeed
 from layer_cases import FAMILIES, Case, Spec
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
@@ -41,8 +39,6 @@ pytestmark = [
 ]
 
 Array = NDArray[Any]
-ROOT = Path(__file__).parents[2]
-
 BATCH = 2
 TOLERANCE = 1e-5
 EDGES = (0.0, -0.0, np.nan, np.inf, -np.inf, 100.0, -100.0, 1.0, -1.0, 0.7, 6.0, 1e-30, 1.5, -3.0)
@@ -157,7 +153,7 @@ def test_layers(family: str, package: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not on PATH")
+@needs_cargo
 @pytest.mark.parametrize(
     ("package", "level", "flags"), [("keras", 2, (True, True)), ("tf_keras", 0, (False, False))]
 )
@@ -176,18 +172,7 @@ def test_crates(package: str, level: int, flags: tuple[bool, bool], tmp_path: Pa
     crate.mkdir()
     options = CrateOptions(name=crate.name, runtime="path")
     emit_crate(modules[flags], ctx.weights, options, crate, features)
-    done = subprocess.run(
-        ["cargo", "test", "--quiet", "--test", "predictions"],
-        cwd=crate,
-        # Optimised code for hundreds of signatures would take minutes to build.
-        env={
-            "CARGO_TARGET_DIR": str(ROOT / "target"),
-            **os.environ,
-            "CARGO_PROFILE_DEV_OPT_LEVEL": "0",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert f"{len(models)} passed" in done.stdout
+    # Optimised code for hundreds of signatures would take minutes to build.
+    slow = {"CARGO_PROFILE_DEV_OPT_LEVEL": "0"}
+    out = succeed(crate, "test", "--quiet", "--test", "predictions", **slow)
+    assert f"{len(models)} passed" in out
