@@ -180,6 +180,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=1.0, help="seconds for each process")
     parser.add_argument("--limit", type=int, default=300, help="seconds before giving up")
     parser.add_argument("--nice", type=int, default=0, help="negative to outrank other load")
+    parser.add_argument("--built", action="store_true", help="use what an earlier run has built")
     parser.add_argument("--peers-python", default=sys.executable, help="where the runtimes are")
     options = parser.parse_args()
     target = options.work / "target"
@@ -190,6 +191,10 @@ def main() -> None:
         folder = options.work / model
         programs: dict[str, Path] = {}
         for peer in (p for p in peers if p in RUST_PEERS):
+            built = target / "release" / (f"tfrc_{model}" if peer == "tfrc" else f"{peer}_peer")
+            if options.built and built.exists():
+                programs[peer] = built
+                continue
             try:
                 programs[peer] = (
                     build_tfrc(folder, target) if peer == "tfrc" else build_rust(peer, target)
