@@ -249,7 +249,10 @@ def largest_results(signatures: list[Signature]) -> str:
 
 def largest(sizes: list[str]) -> str:
     """The largest of some expressions; empty if there are none."""
-    return "".join(size if i == 0 else f".max({size})" for i, size in enumerate(sizes))
+    if len(sizes) < 2:
+        return "".join(sizes)
+    first, *rest = sizes
+    return "".join([f"({first})" if "+" in first else first, *(f".max({size})" for size in rest)])
 
 
 def runtime_dependency(options: CrateOptions) -> str:

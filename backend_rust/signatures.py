@@ -363,7 +363,7 @@ class Signature:
 
     def result_bytes(self, batch: str) -> str:
         """The bytes of all outputs of `batch` examples."""
-        return f"({self.result_offset(len(self.outputs), batch)})"
+        return self.result_offset(len(self.outputs), batch)
 
     @property
     def arena_bytes(self) -> str:

@@ -137,6 +137,8 @@ def test_a_crate_agrees_with_tensorflow(
     check(random_model(make), crate, level=level)
     if make is large_images and level == 2:
         assert "(n - first).min(1)" in (crate / "src/lib.rs").read_text()
+        succeed(crate, "clippy", "--all-targets", "--", "-D", "warnings")
+        succeed(crate, "fmt", "--check")
 
 
 @pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
