@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use tf_layers::simd::{Isa, Simd, WithSimd, dispatch};
+use tf_layers::simd::{Isa, peak_gflops};
 use tf_layers::{
     Activation, Conv2d, DepthwiseConv2d, Matmul, Threads, conv2d, depthwise_conv2d, matmul,
 };
@@ -92,30 +92,6 @@ const DENSE: &[(Use, [usize; 3])] = &[
     (Use("dense", 1), [32, 2048, 1000]),
     (Use("dense", 1), [128, 768, 3072]),
 ];
-
-/// Multiply-adds on independent accumulators, more than the latency hides.
-struct Peak(usize);
-
-impl WithSimd for Peak {
-    /// Multiply-adds, and something that depends on all of them.
-    type Output = (usize, f32);
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) -> (usize, f32) {
-        let (factor, term) = (s.splat(black_box(0.999)), s.splat(black_box(0.001)));
-        let [mut a, mut b, mut c, mut d] = [s.splat(1.0); 4];
-        let [mut e, mut f, mut g, mut h] = [s.splat(2.0); 4];
-        let [mut i, mut j, mut k, mut l] = [s.splat(3.0); 4];
-        for _ in 0..self.0 {
-            macro_rules! step {
-                ($($x:ident)+) => { $($x = s.mul_add($x, factor, term);)+ };
-            }
-            step!(a b c d e f g h i j k l);
-        }
-        let sum = a + b + c + d + e + f + g + h + i + j + k + l;
-        (self.0 * 12 * S::LANES, s.reduce_sum(sum))
-    }
-}
 
 /// The shortest time of `body` in samples that take at least some 0.1 s together.
 fn shortest(mut body: impl FnMut()) -> Duration {
@@ -206,9 +182,8 @@ fn main() {
         .map_or(1, |n| n.parse().expect("a number of threads"));
     let filter = arguments.next().unwrap_or_default();
     let threads = Threads::new(threads);
-    let mut work = 0;
-    let time = shortest(|| work = black_box(dispatch(Peak(100_000))).0);
-    let peak = work as f64 / time.as_secs_f64() * threads.count() as f64;
+    // Multiply-adds per second, as the layers' work is counted.
+    let peak = peak_gflops() / 2e-9 * threads.count() as f64;
     println!(
         "{} with {} threads, peak {:.1} GFLOP/s",
         Isa::active().name(),
