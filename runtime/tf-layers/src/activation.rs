@@ -1,5 +1,6 @@
 //! Activation functions that a matmul or a convolution applies to its result.
 
+use crate::kernels::block::Block;
 use crate::math;
 use crate::simd::{Simd, WithSimd, dispatch};
 
@@ -80,42 +81,32 @@ impl Activation {
 
     /// Applies the function to every element.
     pub fn apply(self, x: &mut [f32]) {
-        self.apply_rows(&mut std::iter::once(x));
+        self.apply_block(Block::row(x));
     }
 
     /// Applies the function to every element of every row.
-    pub(crate) fn apply_rows(self, rows: &mut dyn Iterator<Item = &mut [f32]>) {
-        dispatch(Apply(self, rows));
+    pub(crate) fn apply_block(self, block: Block) {
+        dispatch(Apply(self, block));
     }
 }
 
-struct Apply<'a, 'b>(Activation, &'a mut dyn Iterator<Item = &'b mut [f32]>);
+struct Apply<'a>(Activation, Block<'a>);
 
-impl WithSimd for Apply<'_, '_> {
+impl WithSimd for Apply<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Self(activation, rows) = self;
+        let Self(activation, block) = self;
         /// A loop of its own for each function.
         macro_rules! map {
-            (|$x:ident| $function:expr) => {{
-                for values in rows {
-                    for values in values.chunks_mut(S::LANES) {
-                        let $x = if values.len() == S::LANES {
-                            s.load(values)
-                        } else {
-                            s.load_partial(values)
-                        };
-                        let y = $function;
-                        if values.len() == S::LANES {
-                            s.store(y, values);
-                        } else {
-                            s.store_partial(y, values);
-                        }
-                    }
-                }
-            }};
+            (|$x:ident| $function:expr) => {
+                block.map(
+                    s,
+                    #[inline(always)]
+                    |$x| $function,
+                )
+            };
         }
         match activation {
             Activation::None => {}

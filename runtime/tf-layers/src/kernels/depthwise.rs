@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::block::Block;
 use super::product;
 use super::threads::{SendPtr, Threads};
 use super::unroll::unroll;
@@ -248,14 +249,11 @@ impl Part<'_> {
                 }
             }
             if rest {
-                let line = y * out_width * channels + self.channels.start;
-                layer
-                    .activation
-                    .apply_rows(&mut (0..out_width).map(|pixel| {
-                        let row = self.out.wrapping_add(line + pixel * channels);
-                        // SAFETY: these channels of this line were just written, and belong to this part.
-                        unsafe { std::slice::from_raw_parts_mut(row, self.channels.len()) }
-                    }));
+                let first = y * out_width * channels + self.channels.start;
+                let first = self.out.wrapping_add(first);
+                // SAFETY: these channels of this line were just written, and belong to this part.
+                let line = unsafe { Block::new(first, out_width, channels, self.channels.len()) };
+                layer.activation.apply_block(line);
             }
         }
     }

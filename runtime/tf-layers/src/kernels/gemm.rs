@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::block::Block;
 use super::pack::packed_len;
 use super::product;
 use super::threads::{SendPtr, Threads};
@@ -230,9 +231,8 @@ impl Product<'_> {
                         unsafe { kernels[rows - 1](&tile) };
                         if is_last && rest {
                             // SAFETY: the tile's rows were just written, and belong to this part.
-                            self.activation.apply_rows(&mut (0..rows).map(|row| unsafe {
-                                std::slice::from_raw_parts_mut(c.add(row * stride), width)
-                            }));
+                            let block = unsafe { Block::new(c, rows, stride, width) };
+                            self.activation.apply_block(block);
                         }
                         cursor.advance(self, plan, rows);
                     }

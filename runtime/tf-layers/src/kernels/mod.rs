@@ -2,6 +2,7 @@
 //! of them.
 #![allow(unsafe_code)]
 
+pub(crate) mod block;
 pub(crate) mod depthwise;
 pub(crate) mod gemm;
 pub(crate) mod pack;

@@ -162,6 +162,14 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn reciprocal(self, x: F32x16) -> F32x16 {
+        // SAFETY: the token proves that the machine has the instruction set.
+        let estimate = F32x16(unsafe { _mm512_rcp14_ps(x.0) });
+        let error = self.mul_add(-x, estimate, self.splat(1.0));
+        self.mul_add(estimate, error, estimate)
+    }
+
+    #[inline(always)]
     fn any(self, mask: Mask16) -> bool {
         mask.0 != 0
     }
