@@ -20,12 +20,15 @@ from xdsl.dialects.builtin import (
     StringAttr,
     TensorType,
     UnknownLoc,
+    i1,
 )
 from xdsl.ir import Attribute, Dialect, ParametrizedAttribute, SSAValue, TypeAttribute
 from xdsl.irdl import (
+    AttrSizedOperandSegments,
     IRDLOperation,
     irdl_attr_definition,
     irdl_op_definition,
+    operand_def,
     prop_def,
     result_def,
     traits_def,
@@ -221,6 +224,85 @@ class DimsOp(IRDLOperation):
             )
 
 
+@irdl_op_definition
+class ThenOp(IRDLOperation):
+    """`tf.then %c : tensor<i1>`: what follows, up to the `tf.else` of the same branch, is of the
+    branch that is taken if `c` is true.
+
+    Branches are written one behind the other and nest. An assignment in one is seen by what follows
+    in it, and behind its `tf.merge` only if it was taken.
+    """
+
+    name = "tf.then"
+
+    condition = operand_def(TensorType)
+
+    assembly_format = "$condition attr-dict `:` type($condition)"
+
+    def __init__(self, condition: SSAValue):
+        super().__init__(operands=[condition])
+
+    def verify_(self) -> None:
+        require_bool(self, self.condition)
+
+
+@irdl_op_definition
+class ElseOp(IRDLOperation):
+    """`tf.else`: what follows, up to the `tf.merge`, is of the branch that is taken otherwise."""
+
+    name = "tf.else"
+
+    assembly_format = "attr-dict"
+
+
+@irdl_op_definition
+class MergeOp(IRDLOperation):
+    """`%y = tf.merge %c then(%a : …) else(%b : …) …`: the end of both branches; `y = c ? a : b`.
+
+    The variables likewise have the values that the branch taken has left.
+    """
+
+    name = "tf.merge"
+
+    condition = operand_def(TensorType)
+    then_values = var_operand_def()
+    else_values = var_operand_def()
+    outputs = var_result_def()
+
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
+    assembly_format = (
+        "$condition `then` `(` ($then_values^ `:` type($then_values))? `)` `else` `(` "
+        "($else_values^ `:` type($else_values))? `)` attr-dict `:` type($condition) "
+        "(`->` type($outputs)^)?"
+    )
+
+    def __init__(
+        self,
+        condition: SSAValue,
+        then_values: Sequence[SSAValue],
+        else_values: Sequence[SSAValue],
+        result_types: Sequence[Attribute],
+    ):
+        super().__init__(
+            operands=[[condition], then_values, else_values], result_types=[result_types]
+        )
+
+    def verify_(self) -> None:
+        require_bool(self, self.condition)
+        counts = {len(self.then_values), len(self.else_values), len(self.outputs)}
+        if len(counts) > 1:
+            raise VerifyException(
+                f"tf.merge has {len(self.then_values)} and {len(self.else_values)} values for "
+                f"{len(self.outputs)} results"
+            )
+
+
+def require_bool(op: IRDLOperation, condition: SSAValue) -> None:
+    """Raise unless `condition` is one bool."""
+    if condition.type != TensorType(i1, []):
+        raise VerifyException(f"{op.name}: its condition is a {condition.type}, not a tensor<i1>")
+
+
 def parse_shape_attr(attr: ShapeAttr) -> tuple[int | None, ...] | None:
     """The dimensions of a `#tf.shape`, None for each unknown one; None if the rank is unknown."""
     if attr.text.data == "unknown":
@@ -231,6 +313,6 @@ def parse_shape_attr(attr: ShapeAttr) -> tuple[int | None, ...] | None:
 
 TF = Dialect(
     "tf",
-    [NodeOp, DimsOp],
+    [NodeOp, DimsOp, ThenOp, ElseOp, MergeOp],
     [StringType, ResourceType, VariantType, OtherType, UnrankedType, PartialType, ShapeAttr],
 )

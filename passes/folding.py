@@ -43,7 +43,7 @@ BROADCASTS = frozenset({"BroadcastTo", "Fill", "OnesLike", "Tile", "ZerosLike"})
 
 _NOT_PURE = re.compile(
     "Random|Multinomial|Print|Assert|Placeholder|Variable|VarHandle|Assign|Scatter(Add|Sub|Update)$"
-    "|PartitionedCall|While|^If$|^StatelessIf|^Case$|Lookup|Table|TensorList|Queue|Iterator|PyFunc"
+    "|PartitionedCall|While|^If$|^StatelessIf|^Case$|Lookup|Table|TensorList|Optional|Queue|Iterator|PyFunc"
     "|Timestamp|^Resource|^Const$"
 )
 """Ops with state, effects, randomness or a body."""

@@ -10,6 +10,16 @@ TensorFlow become attributes. Nodes are taken in program order, and one whose op
 known is folded on the way: the shape of a `Reshape` is often known only once the shape of its
 input is.
 
+Of a branch that is known at run time only, both sides are computed, and `nn.select` takes the
+values of one, also for the variables that they assign:
+
+    tf.then %c                                     %0 = nn.neg %x …
+    %0 = tf.node "Neg"(%x) …                  ⇒    %1 = nn.select %c, %0, %x …
+    tf.else
+    %1 = tf.merge %c then(%0) else(%x) …
+
+`select-kernels` makes a call run under the condition under which somebody wants its result.
+
 Afterwards a function holds `nn` operations alone. If something is not supported, the pass raises
 one `Unsupported` that names all of it.
 """
@@ -25,7 +35,8 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tfrc.ir import nn
-from tfrc.ir.tf import DimsOp, NodeOp, ResourceType
+from tfrc.ir.shape import shape_of, text
+from tfrc.ir.tf import DimsOp, ElseOp, MergeOp, NodeOp, ResourceType, ThenOp, node_name
 from tfrc.passes.constants import element_type, erase_unused
 from tfrc.passes.dead_nodes import erase_dead_nodes
 from tfrc.passes.folding import Folder
@@ -50,7 +61,7 @@ class Legalizer:
 
     def __init__(self, ctx: Context):
         self.folder = Folder(ctx)
-        self.problems: list[tuple[NodeOp, Problem]] = []
+        self.problems: list[tuple[Operation, Problem]] = []
         self.tainted: set[Operation] = set()
         """Nodes that stayed for want of a legalization, and all that depend on them."""
         self.types: dict[str, TensorType[Attribute]] = {}
@@ -64,6 +75,8 @@ class Legalizer:
             # A handle falls with the last node that takes it.
             if isinstance(op, NodeOp) and op.op.data != HANDLE:
                 self.node(op, variables)
+            elif isinstance(op, ThenOp | ElseOp | MergeOp):
+                self.mark(op, variables)
         self.materialize_results(func, variables)
         variables.finish()
         erase_dead_nodes(func)
@@ -97,6 +110,51 @@ class Legalizer:
         node.detach()
         node.erase()
 
+    def mark(self, op: ThenOp | ElseOp | MergeOp, variables: Variables) -> None:
+        """Begin or end a branch. Behind it, what the two sides give differently is selected."""
+        match op:
+            case ThenOp():
+                variables.enter(op.condition)
+            case ElseOp():
+                variables.otherwise()
+            case MergeOp():
+                self.merge(op, variables)
+        if op not in self.tainted:
+            op.detach()
+            op.erase()
+
+    def merge(self, op: MergeOp, variables: Variables) -> None:
+        """Replace the results of a branch, and let variables hold what either side left."""
+        if any(isinstance(v.owner, Operation) and v.owner in self.tainted for v in op.operands):
+            self.tainted.add(op)
+            variables.leave(lambda condition, a, b: a)
+            return
+
+        def select(condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
+            a, b = (self.tensor(v, op, variables) for v in (a, b))
+            if a.type != b.type:
+                raise Refusal(
+                    f"its branches give {text(shape_of(a))} and {text(shape_of(b))}: "
+                    "only branches whose results have one shape are compiled"
+                )
+            result = nn.SelectOp(condition, a, b)
+            result.location = op.location
+            block = op.parent_block()
+            assert block is not None
+            block.insert_op_before(result, op)
+            return result.result
+
+        try:
+            pairs = zip(op.then_values, op.else_values, strict=True)
+            values = [a if a is b else select(op.condition, a, b) for a, b in pairs]
+            variables.leave(select)
+        except Refusal as refusal:
+            self.tainted.add(op)
+            self.problems.append((op, Problem("If", node_name(op.location), str(refusal))))
+            return
+        for old, new in zip(op.outputs, values, strict=True):
+            old.replace_all_uses_with(new)
+
     def refuse(self, node: NodeOp, reason: str | None) -> None:
         """Note that `node` stays."""
         self.tainted.add(node)
@@ -108,20 +166,19 @@ class Legalizer:
         assert isinstance(last, ReturnOp)
         for i, value in enumerate(last.operands):
             if isinstance(value.owner, DimsOp):
-                last.operands[i] = _as_tensor(value, last, self.folder, variables)
+                last.operands[i] = self.tensor(value, last, variables)
 
-
-def _as_tensor(
-    value: SSAValue, before: Operation, folder: Folder, variables: Variables
-) -> SSAValue:
-    anchor = NodeOp("Identity", [value], {}, [value.type], before.location)
-    block = before.parent_block()
-    assert block is not None
-    block.insert_op_before(anchor, before)
-    result = Builder(anchor, folder.constants, variables).tensor(0)
-    anchor.detach()
-    anchor.erase()
-    return result
+    def tensor(self, value: SSAValue, before: Operation, variables: Variables) -> SSAValue:
+        """`value` as an operand of an `nn` operation. Refusal if its shape is not known."""
+        anchor = NodeOp("Identity", [value], {}, [value.type], before.location)
+        block = before.parent_block()
+        assert block is not None
+        block.insert_op_before(anchor, before)
+        try:
+            return Builder(anchor, self.folder.constants, variables).tensor(0)
+        finally:
+            anchor.detach()
+            anchor.erase()
 
 
 @dataclass(frozen=True)

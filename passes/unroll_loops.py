@@ -1,4 +1,4 @@
-"""Write out loops whose number of iterations is known, and the lists that they fill.
+"""Write out loops whose number of iterations is known, branches, and the lists that they fill.
 
     %l = tf.node "TensorListFromTensor"(%x)  // 3 rows
     %r:4 = tf.node "While"(%zero, %l, %h) {                ⇒   %x0:3 = tf.node "Unpack"(%x)
@@ -9,11 +9,19 @@
 The loop is run at compile time on what is known of its values: condition and body are copied once
 for each iteration, and folded as they are copied, so that the counter is a constant each time. A
 TensorList is then a row of values: reading an element takes one of them, stacking packs them.
-Branches on constants are taken. Keras's recurrent layers are such loops whenever the sequence
-length is static.
+Keras's recurrent layers are such loops whenever the sequence length is static.
+
+Of an If or Case on a constant, one branch is left. Of others all are written out, between marks:
+
+    %y = tf.node "If"(%c, %x) {                        ⇒   tf.then %c
+      then_branch = @half, else_branch = @third}           %0 = … half of %x
+                                                           tf.else
+                                                           %1 = … a third of %x
+                                                           %y = tf.merge %c then(%0) else(%1)
 
 Legal because it does what the loop does, in its order. A loop stays if its condition depends on
-data, or if the copies would have more than `max_nodes` nodes: so much code is not worth it.
+data, or if the copies would have more than `max_nodes` nodes: so much code is not worth it. A
+branch stays if it returns lists of which it depends on data how long they are.
 """
 
 from __future__ import annotations
@@ -23,14 +31,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, StringAttr, SymbolRefAttr, i64
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+    SymbolRefAttr,
+    TensorType,
+    i1,
+    i64,
+)
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tfrc.ir import nn
+from tfrc.ir.dtype import numpy_dtype
 from tfrc.ir.shape import element_of, shape_of, tensor
-from tfrc.ir.tf import NodeOp, VariantType
+from tfrc.ir.tf import ElseOp, MergeOp, NodeOp, ThenOp, VariantType
 from tfrc.passes.attributes import flag
 from tfrc.passes.constants import erase_unused, is_tensor
 from tfrc.passes.dead_nodes import erase_dead_nodes
@@ -39,6 +57,10 @@ from tfrc.passes.inline_calls import erase_unused_functions
 
 Elements = list[SSAValue | None]
 """The values of a TensorList; None for one that nothing has written."""
+
+
+NOTHING: Elements = [None]
+"""What an Optional holds that holds nothing."""
 
 
 class _TooLong(Exception):
@@ -194,21 +216,108 @@ class Unroller:
         return bool(known)
 
     def branch(self, op: NodeOp) -> None:
-        """Take the branch of an If or Case whose first operand is known."""
+        """Take the branch of an If or Case whose first operand is known; else write out all."""
         known = self.integer(op.inputs[0])
         attrs = op.attrs.data
-        if known is None:
-            return
         if "branches" in attrs:
             listed = attrs["branches"]
             branches: list[Attribute] = list(listed) if isinstance(listed, ArrayAttr) else []  # pyright: ignore
-            target = branches[known if 0 <= known < len(branches) else -1]
+            taken = known if known is not None and 0 <= known < len(branches) else -1
         else:
-            target = attrs.get("then_branch" if known else "else_branch")
-        func = self.callee(target)
-        if func is None:
+            branches = [attrs[key] for key in ("then_branch", "else_branch") if key in attrs]
+            taken = 0 if known else 1
+        functions = [f for f in map(self.callee, branches) if f is not None]
+        if not functions or len(functions) < len(branches):
             return
-        self.attempt(op, lambda block: self.copy(func, op.inputs[1:], block, {}))
+        if known is not None:
+            functions = [functions[taken]]
+        self.attempt(op, lambda block: self.choose(op, functions, 0, block))
+
+    def choose(
+        self, op: NodeOp, functions: Sequence[FuncOp], index: int, block: Block
+    ) -> Sequence[SSAValue]:
+        """Write out the branches of `op` from `index` on; the last is for every other number."""
+        arguments = op.inputs[1:]
+        if index == len(functions) - 1:
+            return self.copy(functions[index], arguments, block, {})
+        condition = self.condition(op, index, block)
+
+        def mark(marker: Operation) -> None:
+            marker.location = op.location
+            block.add_op(marker)
+
+        mark(ThenOp(condition))
+        then = self.copy(functions[index], arguments, block, {})
+        mark(ElseOp())
+        otherwise = self.choose(op, functions, index + 1, block)
+        return self.merge(op, condition, then, otherwise, block)
+
+    def condition(self, op: NodeOp, index: int, block: Block) -> SSAValue:
+        """Whether the branch `index` is taken, as a bool."""
+        value = op.inputs[0]
+        if value.type == TensorType(i1, []):
+            return value
+        if not is_tensor(value) or shape_of(value):
+            raise _TooLong
+        number = np.array(index if "branches" in op.attrs.data else 0)
+        constant = nn.ConstantOp.of(number.astype(numpy_dtype(element_of(value))))
+        compare = "Equal" if "branches" in op.attrs.data else "NotEqual"
+        node = NodeOp(compare, [value, constant.result], {}, [TensorType(i1, [])])
+        for each in (constant, node):
+            each.location = op.location
+            block.add_op(each)
+        return node.outputs[0]
+
+    def merge(
+        self,
+        op: NodeOp,
+        condition: SSAValue,
+        then: Sequence[SSAValue],
+        otherwise: Sequence[SSAValue],
+        block: Block,
+    ) -> Sequence[SSAValue]:
+        """The end of two branches; lists are merged element by element."""
+        pairs: list[tuple[SSAValue, SSAValue]] = []
+        types: list[Attribute] = []
+        shapes: list[int | None] = []
+        for output, a, b in zip(op.outputs, then, otherwise, strict=True):
+            if not isinstance(output.type, VariantType):
+                pairs.append((a, b))
+                types.append(output.type)
+                shapes.append(None)
+                continue
+            rows = self.paired(a, b)
+            pairs += rows
+            types += [x.type for x, _ in rows]
+            shapes.append(len(rows))
+        end = MergeOp(condition, [a for a, _ in pairs], [b for _, b in pairs], types)
+        end.location = op.location
+        block.add_op(end)
+        merged = iter(end.outputs)
+        values: list[SSAValue] = []
+        for length in shapes:
+            if length is None:
+                values.append(next(merged))
+                continue
+            holder = NodeOp("Identity", [], {}, [VariantType()])
+            block.add_op(holder)
+            self.lists[holder.outputs[0]] = [next(merged) for _ in range(length)]
+            values.append(holder.outputs[0])
+        return values
+
+    def paired(self, then: SSAValue, otherwise: SSAValue) -> list[tuple[SSAValue, SSAValue]]:
+        """The elements of two lists in pairs. What one side has not written is not read either."""
+        a, b = self.elements(then), self.elements(otherwise)
+        if a is None or b is None:
+            raise _TooLong
+        if NOTHING in (a, b):
+            a = b = b if a == NOTHING else a
+        if len(a) != len(b):
+            raise _TooLong
+        pairs = [(x or y, y or x) for x, y in zip(a, b, strict=True)]
+        if any(x is None or y is None for x, y in pairs):
+            raise _TooLong
+        return [(x, y) for x, y in pairs if x is not None and y is not None]
 
     # Lists
 
@@ -297,9 +406,26 @@ class Unroller:
         block.insert_op_before(constant, op)
         _replace(op, [constant.result])
 
+    def some(self, op: NodeOp) -> None:
+        """`OptionalFromValue`: values that only one branch has, for the gradient of the branch."""
+        self.lists[op.outputs[0]] = list(op.inputs)
+
+    def nothing(self, op: NodeOp) -> None:
+        """`OptionalNone`: what the other branch has instead."""
+        self.lists[op.outputs[0]] = NOTHING
+
+    def unwrap(self, op: NodeOp) -> None:
+        """`OptionalGetValue`."""
+        values = [v for v in self.elements(op.inputs[0]) or () if v is not None]
+        if len(values) == len(op.outputs):
+            _replace(op, values)
+
 
 LIST_OPS: dict[str, Callable[[Unroller, NodeOp], None]] = {
     "EmptyTensorList": Unroller.empty,
+    "OptionalFromValue": Unroller.some,
+    "OptionalGetValue": Unroller.unwrap,
+    "OptionalNone": Unroller.nothing,
     "TensorListFromTensor": Unroller.from_tensor,
     "TensorListGetItem": Unroller.get_item,
     "TensorListLength": Unroller.length,
@@ -314,7 +440,7 @@ LIST_OPS: dict[str, Callable[[Unroller, NodeOp], None]] = {
 
 @dataclass(frozen=True)
 class UnrollLoopsPass(ModulePass):
-    """Write out loops whose number of iterations is known."""
+    """Write out branches, and loops whose number of iterations is known."""
 
     name = "unroll-loops"
 

@@ -7,6 +7,7 @@ reads in between gets the value that the last assignment before it gave.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import TensorType
@@ -24,6 +25,19 @@ from tfrc.passes.legalize.unsupported import Refusal
 HANDLE = "VarHandleOp"
 
 
+Select = Callable[[SSAValue, SSAValue, SSAValue], SSAValue]
+
+
+@dataclass
+class Branch:
+    """One of two branches: its condition, what variables held in front of both, and what the first
+    has left."""
+
+    condition: SSAValue
+    before: dict[str, SSAValue]
+    then: dict[str, SSAValue] | None = None
+
+
 @dataclass
 class Variables:
     """What the variables of one function hold at the node that is being legalized."""
@@ -34,19 +48,27 @@ class Variables:
     """The types of all variables of the module, by key."""
     reads: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])
     values: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])
+    branches: list[Branch] = field(default_factory=list[Branch])
+    """The branches that the node is in, the outermost first."""
 
     def read(self, handle: NodeOp) -> SSAValue:
         """The value behind a handle."""
         key = self.declare(handle)
         if key not in self.values:
+            self.values[key] = self.entered(key)
+            self.values[key].name_hint = handle.outputs[0].name_hint
+        return self.values[key]
+
+    def entered(self, key: str) -> SSAValue:
+        """The value with which the function is entered."""
+        if key not in self.reads:
             op = nn.ReadOp(key, self.types[key])
             op.location = location(key)
-            op.result.name_hint = handle.outputs[0].name_hint
             first = self.function.body.block.first_op
             assert first is not None
             self.function.body.block.insert_op_before(op, first)
-            self.reads[key] = self.values[key] = op.result
-        return self.values[key]
+            self.reads[key] = op.result
+        return self.reads[key]
 
     def assign(self, handle: NodeOp, value: SSAValue) -> None:
         """Let what comes later read `value`. Refusal if it has another type than the variable."""
@@ -58,6 +80,28 @@ class Variables:
                 "a variable keeps its shape and type"
             )
         self.values[key] = value
+
+    def enter(self, condition: SSAValue) -> None:
+        """What comes now is of the branch that is taken if `condition` holds."""
+        self.branches.append(Branch(condition, dict(self.values)))
+
+    def otherwise(self) -> None:
+        """What comes now is of the other branch."""
+        branch = self.branches[-1]
+        branch.then, self.values = self.values, branch.before
+
+    def conditions(self) -> list[tuple[SSAValue, bool]]:
+        """The conditions under which the node runs, and which value each then has."""
+        return [(branch.condition, branch.then is None) for branch in self.branches]
+
+    def leave(self, select: Select) -> None:
+        """Behind both branches: `select(condition, a, b)` where they leave different values."""
+        branch = self.branches.pop()
+        assert branch.then is not None
+        for key in sorted({*branch.then, *self.values}):
+            then, otherwise = (v.get(key) or self.entered(key) for v in (branch.then, self.values))
+            same = then is otherwise
+            self.values[key] = then if same else select(branch.condition, then, otherwise)
 
     def declare(self, handle: NodeOp) -> str:
         """The key of a handle's variable, which the module then has."""

@@ -218,6 +218,19 @@ class Builder:
             return x
         return self.insert(nn.PadOp(x, before, after, scalar_attr(value, element_of(x)))).result
 
+    def keep_in_range(self, op: nn.GatherOp) -> None:
+        """In a branch that is not taken, let `op` read the first row, which is there."""
+        zero = self.scalar(0, element_of(op.indices))
+        begin = len(self.inserted) - 1
+        for condition, is_then in self.variables.conditions():
+            rows = (op.indices, zero) if is_then else (zero, op.indices)
+            op.operands[1] = self.insert(nn.SelectOp(condition, *rows)).result
+        block = op.parent_block()
+        assert block is not None
+        for each in self.inserted[begin:]:
+            each.detach()
+            block.insert_op_before(each, op)
+
     def concat(self, inputs: Sequence[SSAValue], axis: int) -> SSAValue:
         """The inputs one after the other."""
         return inputs[0] if len(inputs) == 1 else self.insert(nn.ConcatOp(inputs, axis)).result
@@ -277,6 +290,9 @@ def legalize(node: NodeOp, constants: Constants, variables: Variables) -> list[S
             [results] if isinstance(results, SSAValue) else list(results)
         )
         assert len(values) == len(node.outputs), f"{node.op.data} has {len(node.outputs)} outputs"
+        if variables.branches:
+            for op in [op for op in builder.inserted if isinstance(op, nn.GatherOp)]:
+                builder.keep_in_range(op)
         for op in builder.inserted:
             op.verify_()
         for i, value in enumerate(values):

@@ -32,8 +32,8 @@ ADVICE: tuple[tuple[str, str], ...] = (
      "this is control flow of TensorFlow 1: freeze with "
      "convert_variables_to_constants_v2(f, lower_control_flow=False), and " + _LOOP),
     ("While|TensorList", _LOOP),
-    ("^(Stateless)?If$|^(Stateless)?Case$", "branches on data are not compiled: select with "
-     "tf.where, or export one signature for each branch"),
+    ("^(Stateless)?If$|^(Stateless)?Case$", "a branch is compiled if both sides give tensors of "
+     "one shape, or lists of one length: select with tf.where, or export a signature for each"),
     ("Assign|VarHandle|^Variable|ReadVariable|^Resource", _STATE),
     ("Random|Multinomial|Dropout", _RANDOM),
     ("String|Lookup|Table|Regex|Unicode|Sparse|Ragged|Hash|Decode|Encode", _TEXT),

@@ -64,3 +64,19 @@ func.func @early(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // CHECK: nn.variable @a:
 nn.variable @a : tensor<?xf32>
+
+// -----
+
+// CHECK: tf.then: its condition is a tensor<2xi1>, not a tensor<i1>
+func.func @condition(%c: tensor<2xi1>) {
+  tf.then %c : tensor<2xi1>
+  func.return
+}
+
+// -----
+
+// CHECK: tf.merge has 1 and 0 values for 1 results
+func.func @merge(%c: tensor<i1>, %x: tensor<f32>) {
+  %0 = tf.merge %c then(%x : tensor<f32>) else() : tensor<i1> -> tensor<f32>
+  func.return
+}

@@ -85,3 +85,41 @@ func.func @state(%x: tensor<2xf32>) -> tensor<2xf32> {
   tf.node "AssignSubVariableOp"(%h, %0) {dtype = f32} : (!tf.resource, tensor<2xf32>) -> ()
   func.return %2 : tensor<2xf32>
 }
+
+// A branch: what each side assigns is read there; behind it, one of the values is selected.
+// CHECK-LABEL: @branch
+// CHECK-NEXT:    [[K:%.*]] = nn.read @kernel : tensor<2xf32>
+// CHECK-NEXT:    [[A:%.*]] = nn.add [[K]], %x
+// CHECK-NEXT:    [[M:%.*]] = nn.mul [[A]], %x
+// CHECK-NEXT:    [[N:%.*]] = nn.neg [[K]]
+// CHECK-NEXT:    [[Y:%.*]] = nn.select %c, [[M]], [[N]]
+// CHECK-NEXT:    [[S:%.*]] = nn.select %c, [[A]], [[K]]
+// CHECK-NEXT:    nn.assign @kernel, [[S]] : tensor<2xf32>
+// CHECK-NEXT:    func.return [[Y]] : tensor<2xf32>
+func.func @branch(%c: tensor<i1>, %x: tensor<2xf32>) -> tensor<2xf32> {
+  %h = tf.node "VarHandleOp"() {dtype = f32, shape = #tf.shape<"2">, key = "kernel"} : () -> !tf.resource
+  tf.then %c : tensor<i1>
+  tf.node "AssignAddVariableOp"(%h, %x) {dtype = f32} : (!tf.resource, tensor<2xf32>) -> ()
+  %0 = tf.node "ReadVariableOp"(%h) {dtype = f32} : (!tf.resource) -> tensor<2xf32>
+  %1 = tf.node "Mul"(%0, %x) : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  tf.else
+  %2 = tf.node "ReadVariableOp"(%h) {dtype = f32} : (!tf.resource) -> tensor<2xf32>
+  %3 = tf.node "Neg"(%2) : (tensor<2xf32>) -> tensor<2xf32>
+  %4 = tf.merge %c then(%1 : tensor<2xf32>) else(%3 : tensor<2xf32>) : tensor<i1> -> tensor<2xf32>
+  func.return %4 : tensor<2xf32>
+}
+
+// An index that the other side's condition excludes is not looked up.
+// CHECK-LABEL: @index
+// CHECK:         [[ZERO:%.*]] = nn.constant dense<0>
+// CHECK-NEXT:    [[I:%.*]] = nn.select %c, [[ZERO]], %i
+// CHECK-NEXT:    nn.gather %x, [[I]]
+func.func @index(%c: tensor<i1>, %x: tensor<4xf32>, %i: tensor<i32>) -> tensor<f32> {
+  %zero = nn.constant dense<0> : tensor<i32>
+  %0 = nn.constant dense<1.0> : tensor<f32>
+  tf.then %c : tensor<i1>
+  tf.else
+  %1 = tf.node "GatherV2"(%x, %i, %zero) {batch_dims = 0} : (tensor<4xf32>, tensor<i32>, tensor<i32>) -> tensor<f32>
+  %2 = tf.merge %c then(%0 : tensor<f32>) else(%1 : tensor<f32>) : tensor<i1> -> tensor<f32>
+  func.return %2 : tensor<f32>
+}

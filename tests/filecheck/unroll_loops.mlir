@@ -69,3 +69,57 @@ func.func public @branch(%x: tensor<f32>) -> tensor<f32> {
   %0 = tf.node "If"(%yes, %x) {then_branch = @half, else_branch = @half} : (tensor<i1>, tensor<f32>) -> tensor<f32>
   func.return %0 : tensor<f32>
 }
+
+// Known at run time only: both sides, between marks. A number is not zero, or is the branch's.
+// CHECK-LABEL: @either
+// CHECK-NEXT:    tf.then %c : tensor<i1>
+// CHECK-NEXT:    [[H:%.*]] = nn.constant
+// CHECK-NEXT:    [[A:%.*]] = tf.node "Mul"(%x, [[H]])
+// CHECK-NEXT:    tf.else
+// CHECK-NEXT:    [[B:%.*]] = tf.node "Neg"(%x)
+// CHECK-NEXT:    [[Y:%.*]] = tf.merge %c then([[A]] : tensor<f32>) else([[B]] : tensor<f32>)
+// CHECK-NEXT:    func.return [[Y]]
+func.func public @either(%c: tensor<i1>, %x: tensor<f32>) -> tensor<f32> {
+  %0 = tf.node "StatelessIf"(%c, %x) {then_branch = @half, else_branch = @minus} : (tensor<i1>, tensor<f32>) -> tensor<f32>
+  func.return %0 : tensor<f32>
+}
+
+// CHECK-LABEL: @one_of_three
+// CHECK:         [[FIRST:%.*]] = tf.node "Equal"(%i,
+// CHECK-NEXT:    tf.then [[FIRST]]
+// CHECK:         tf.else
+// CHECK:         [[SECOND:%.*]] = tf.node "Equal"(%i,
+// CHECK-NEXT:    tf.then [[SECOND]]
+// CHECK:         tf.else
+// CHECK:         [[REST:%.*]] = tf.merge [[SECOND]]
+// CHECK-NEXT:    tf.merge [[FIRST]] then({{.*}}) else([[REST]] : tensor<f32>)
+func.func public @one_of_three(%i: tensor<i32>, %x: tensor<f32>) -> tensor<f32> {
+  %0 = tf.node "Case"(%i, %x) {branches = [@half, @minus, @half]} : (tensor<i32>, tensor<f32>) -> tensor<f32>
+  func.return %0 : tensor<f32>
+}
+
+// A list that one side makes longer stays with its branch.
+// CHECK-LABEL: @lists
+// CHECK:         tf.node "If"
+func.func public @lists(%c: tensor<i1>, %x: tensor<f32>) -> tensor<i32> {
+  %shape = nn.constant dense<[]> : tensor<0xi32>
+  %size = nn.constant dense<-1> : tensor<i32>
+  %l = tf.node "EmptyTensorList"(%shape, %size) : (tensor<0xi32>, tensor<i32>) -> !tf.variant
+  %0 = tf.node "If"(%c, %l, %x) {then_branch = @longer, else_branch = @same} : (tensor<i1>, !tf.variant, tensor<f32>) -> !tf.variant
+  %1 = tf.node "TensorListLength"(%0) : (!tf.variant) -> tensor<i32>
+  func.return %1 : tensor<i32>
+}
+
+func.func private @minus(%x: tensor<f32>) -> tensor<f32> {
+  %0 = tf.node "Neg"(%x) : (tensor<f32>) -> tensor<f32>
+  func.return %0 : tensor<f32>
+}
+
+func.func private @longer(%l: !tf.variant, %x: tensor<f32>) -> !tf.variant {
+  %0 = tf.node "TensorListPushBack"(%l, %x) : (!tf.variant, tensor<f32>) -> !tf.variant
+  func.return %0 : !tf.variant
+}
+
+func.func private @same(%l: !tf.variant, %x: tensor<f32>) -> !tf.variant {
+  func.return %l : !tf.variant
+}

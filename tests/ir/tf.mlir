@@ -6,3 +6,12 @@ func.func @serving_default(%x: tensor<?x8xf32> {tf.name = "x"}) -> (tensor<?x4xf
   %4, %5 = tf.node "Unknown"(%2) {names = ["a", "b"]} : (tensor<?x4xf32>) -> (!tf.unranked<f32>, !tf.variant)
   func.return %2 : tensor<?x4xf32>
 }
+func.func @branch(%c: tensor<i1>, %x: tensor<f32>) -> tensor<f32> {
+  tf.then %c : tensor<i1>
+  tf.else
+  %0, %1 = tf.merge %c then(%x, %x : tensor<f32>, tensor<f32>) else(%x, %x : tensor<f32>, tensor<f32>) : tensor<i1> -> tensor<f32>, tensor<f32>
+  tf.then %c : tensor<i1>
+  tf.else
+  tf.merge %c then() else() : tensor<i1>
+  func.return %1 : tensor<f32>
+}

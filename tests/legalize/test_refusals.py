@@ -38,7 +38,7 @@ def test_everything_is_named_at_once() -> None:
     heading, *lines = message.splitlines()
     assert heading == "6 nodes are not supported:"
     assert lines[0].startswith("  Erfinv x4 (layer/1, layer/2, layer/4, …): there is no")
-    assert lines[1].startswith("  Case x1 (layer/6): branches on data")
+    assert lines[1].startswith("  Case x1 (layer/6): a branch is compiled")
     assert lines[2].startswith("  While x1 (layer/0): a loop is compiled if its number")
     assert len(lines) == 3
 

@@ -126,6 +126,9 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "exponential": lambda o: o.SGD(o.schedules.ExponentialDecay(0.05, 2, 0.9)),
     "cosine": lambda o: o.SGD(o.schedules.CosineDecay(0.05, 10)),
     "averaging": lambda o: o.SGD(0.05, use_ema=True, ema_momentum=0.9),
+    "overwriting": lambda o: o.Adam(0.01, use_ema=True, ema_overwrite_frequency=2),
+    "accumulation": lambda o: o.SGD(0.05, momentum=0.9, gradient_accumulation_steps=2),
+    "warm_up": lambda o: o.SGD(o.schedules.CosineDecay(0.0, 10, warmup_steps=1, warmup_target=0.1)),
 }
 
 
