@@ -12,7 +12,7 @@ from xdsl.ir import Attribute, BlockArgument, SSAValue
 from tfrc.backend_rust import rust
 from tfrc.backend_rust.names import Scope, camel, snake
 from tfrc.backend_rust.options import CrateOptions, EmitError
-from tfrc.backend_rust.statements import FunctionWriter, Source, Statement
+from tfrc.backend_rust.statements import FunctionWriter, Run, Source, Statement, runs
 from tfrc.ir import rt
 from tfrc.ir.dtype import TENSORFLOW_NAME, size_of
 from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
@@ -375,12 +375,21 @@ class Signature:
         """Whether clippy has an opinion on the number of arguments of the method."""
         return len(self.inputs) > 6
 
+    def runs(self, is_single: bool) -> list[Run]:
+        """The statements by the condition that they run under, or each by itself."""
+        return runs(self.statements, is_single)
+
     def uses(self, name: str) -> bool:
         """Whether the body mentions a parameter."""
         texts = [
             text
             for s in self.statements
-            for text in (*s.borrows, s.call, *(t for b in s.buffers for t in (b.offset, b.dims)))
+            for text in (
+                *s.borrows,
+                s.call,
+                s.condition,
+                *(t for b in s.buffers for t in (b.offset, b.dims)),
+            )
         ]
         return any(rust.mentions(text, name) for text in (*texts, *self.results))
 

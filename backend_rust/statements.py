@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import cast
 
 from xdsl.dialects.builtin import ArrayAttr, FusedLoc, IntegerAttr, LocationAttr, NameLoc
@@ -47,12 +48,37 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Statement:
-    """One kernel call: the node it stands for, the buffers that begin with it, its borrows."""
+    """One kernel call: the node it stands for, the buffers that begin with it, its borrows.
+
+    `condition` is what it runs under; empty if it always does.
+    """
 
     nodes: tuple[str, ...]
     buffers: tuple[Buffer, ...]
     borrows: tuple[str, ...]
     call: str
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Statements one after the other that run under one condition, which may be empty."""
+
+    condition: str
+    statements: tuple[Statement, ...]
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """The buffers that begin in it: later statements may use them as well."""
+        return [buffer for each in self.statements for buffer in each.buffers]
+
+
+def runs(statements: Sequence[Statement], is_single: bool) -> list[Run]:
+    """The statements in runs, each as long as possible; of one statement each if `is_single`."""
+    if is_single:
+        return [Run(each.condition, (each,)) for each in statements]
+    groups = groupby(statements, key=lambda each: each.condition)
+    return [Run(condition, tuple(group)) for condition, group in groups]
 
 
 @dataclass(frozen=True)
@@ -190,7 +216,19 @@ class FunctionWriter:
         text = self._text(print_call(call), base)
         lines = tuple(borrows.statements())
         comment = tuple(wrapped(nodes, self.scope_name))
-        return Statement(comment, tuple(self._pending), lines, text)
+        condition = " && ".join(self._condition(*literal) for literal in op.when)
+        return Statement(comment, tuple(self._pending), lines, text, condition)
+
+    def _condition(self, value: SSAValue, expected: bool) -> str:
+        """Whether a bool in memory has the expected value."""
+        place = self._places[value]
+        if place.base in self.inputs:
+            slice_ = self._argument(place)
+        elif isinstance(place.base.owner, rt.VariableOp):
+            slice_ = f"variables.part({self._variable(place)})"
+        else:
+            slice_ = f"arena.part({self._buffer(value, 'condition')})"
+        return f"{slice_}[0] {'!=' if expected else '=='} 0"
 
     def _base_name(self, op: rt.CallOp, node: str) -> str:
         """What the call's constants, and the buffer that it is the first to write, are called."""

@@ -23,12 +23,14 @@ from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    BoolAttr,
     DictionaryAttr,
     IndexType,
     LocationAttr,
     MemRefType,
     StringAttr,
     SymbolRefAttr,
+    i1,
 )
 from xdsl.ir import Attribute, Dialect, Region, SSAValue
 from xdsl.irdl import (
@@ -49,7 +51,7 @@ from xdsl.traits import ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from tfrc.ir.nn.base import require
-from tfrc.ir.shape import Dim, DimsAttr, count, shape_of, text
+from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of, text
 
 OFFSET = "rt.offset"
 """The attribute of a planned `memref.alloc`: its first byte in the arena, as `#nn.dims<…>`.
@@ -187,7 +189,8 @@ class CallOp(IRDLOperation):
 
     Operands carry the names that the `nn` operation gives them, attributes are the static facts of
     the operation and of its kernel (tile, packing). A `map` has its body as a region. `scratch`
-    buffers hold nothing before or after the call.
+    buffers hold nothing before or after the call. With `when(%c, not %d)` it runs if the bool `c`
+    is true and `d` is not; else `outs` stay as they are.
     """
 
     name = "rt.call"
@@ -198,6 +201,8 @@ class CallOp(IRDLOperation):
     ins = var_operand_def(MemRefType)
     outs = var_operand_def(MemRefType)
     scratch = var_operand_def(MemRefType)
+    conditions = var_operand_def(MemRefType)
+    expected = prop_def(ArrayAttr[BoolAttr])
     body = opt_region_def("single_block")
 
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
@@ -210,16 +215,23 @@ class CallOp(IRDLOperation):
         static: Mapping[str, Attribute],
         *,
         scratch: Sequence[SSAValue] = (),
+        when: Sequence[tuple[SSAValue, bool]] = (),
         body: Region | None = None,
         loc: LocationAttr | None = None,
     ):
         super().__init__(
-            operands=[[value for _, value in ins], list(outs), list(scratch)],
+            operands=[
+                [value for _, value in ins],
+                list(outs),
+                list(scratch),
+                [value for value, _ in when],
+            ],
             regions=[[body] if body is not None else []],
             properties={
                 "kernel": SymbolRefAttr(kernel),
                 "names": ArrayAttr(StringAttr(name) for name, _ in ins),
                 "static": DictionaryAttr(dict(static)),
+                "expected": ArrayAttr(BoolAttr.from_bool(expected) for _, expected in when),
             },
         )
         if loc is not None:
@@ -235,7 +247,18 @@ class CallOp(IRDLOperation):
         """The input buffers with their names; a variadic operand repeats its name."""
         return list(zip((name.data for name in self.names), self.ins, strict=True))
 
+    @property
+    def when(self) -> list[tuple[SSAValue, bool]]:
+        """The conditions under which it runs, and the value that each must have."""
+        expected = (bool(each.value.data) for each in self.expected)
+        return list(zip(self.conditions, expected, strict=True))
+
     def verify_(self) -> None:
+        for condition in self.conditions:
+            require(
+                element_of(condition) == i1 and not shape_of(condition),
+                f"rt.call @{self.kernel_name}: its condition is a {condition.type}",
+            )
         if len(self.names) != len(self.ins):
             raise VerifyException(
                 f"rt.call @{self.kernel_name}: {len(self.names)} names for {len(self.ins)} operands"
@@ -263,20 +286,32 @@ class CallOp(IRDLOperation):
             if parser.parse_optional_keyword("scratch")
             else []
         )
+
+        def condition() -> tuple[object, bool]:
+            expected = parser.parse_optional_keyword("not") is None
+            return parser.parse_unresolved_operand(), expected
+
+        when = (
+            parser.parse_comma_separated_list(parser.Delimiter.PAREN, condition)
+            if parser.parse_optional_keyword("when")
+            else []
+        )
         static = parser.parse_optional_attr_dict()
         parser.parse_punctuation(":")
         pos = parser.pos
         type_ = parser.parse_function_type()
         outputs = type_.outputs.data
-        values = parser.resolve_operands([v for _, v in ins], type_.inputs.data, pos)  # pyright: ignore
+        read = [*(v for _, v in ins), *(v for v, _ in when)]
+        values = parser.resolve_operands(read, type_.inputs.data, pos)  # pyright: ignore
         results = parser.resolve_operands([*outs, *scratch], outputs, pos)
         body = parser.parse_optional_region()
         return CallOp(
             kernel.data,
-            [(name, value) for (name, _), value in zip(ins, values, strict=True)],
+            [(name, value) for (name, _), value in zip(ins, values[: len(ins)], strict=True)],
             results[: len(outs)],
             static,
             scratch=results[len(outs) :],
+            when=list(zip(values[len(ins) :], (e for _, e in when), strict=True)),
             body=body,
         )
 
@@ -296,11 +331,21 @@ class CallOp(IRDLOperation):
             printer.print_string(" scratch")
             with printer.in_parens():
                 printer.print_list(self.scratch, printer.print_ssa_value)
+
+        def condition(pair: tuple[SSAValue, bool]) -> None:
+            printer.print_string("" if pair[1] else "not ")
+            printer.print_ssa_value(pair[0])
+
+        if self.when:
+            printer.print_string(" when")
+            with printer.in_parens():
+                printer.print_list(self.when, condition)
         if self.static.data:
             printer.print_string(" ")
             printer.print_attr_dict(self.static.data)
         printer.print_string(" : ")
-        printer.print_function_type(self.ins.types, [*self.outs.types, *self.scratch.types])
+        read = [*self.ins.types, *self.conditions.types]
+        printer.print_function_type(read, [*self.outs.types, *self.scratch.types])
         if self.body is not None:
             printer.print_string(" ")
             printer.print_region(self.body)

@@ -16,7 +16,8 @@ A contiguous slice becomes a view, and the inputs of a contiguous concatenation 
     rt.call @concat(inputs = %1,              %2 = rt.view %0 offset <16> …
         inputs = %x) -> %0 {axis = 0}         rt.call @copy(input = %x) -> %2
 
-The new value of a variable is computed in the variable: see `assignments.py`.
+The new value of a variable is computed in the variable: see `assignments.py`. What then selects by
+one bool becomes a call for each side, or for one, if the other lies there already: `sides.py`.
 
 Legal if the kernel reads an element before it writes the one in its place (`IN_PLACE`), the input
 has the result's type and is all of an allocation, and no alias of that allocation is read later or
@@ -45,6 +46,7 @@ from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
 from tfrc.passes.aliases import covers_root, root
 from tfrc.passes.assignments import Assignments
 from tfrc.passes.kernels import IN_PLACE
+from tfrc.passes.sides import split
 
 NOTHING, ONE = Dim(0, 0), Dim(0, 1)
 
@@ -173,7 +175,9 @@ class Reuse:
                 self.put(base, target, offset)
             else:
                 part = rt.ViewOp(target, memref(value), offset)
-                copy = rt.CallOp("copy", [("input", value)], [part.result], {}, loc=op.location)
+                copy = rt.CallOp(
+                    "copy", [("input", value)], [part.result], {}, when=op.when, loc=op.location
+                )
                 self.block.insert_ops_before([part, copy], op)
             offset = offset + length
         Rewriter.erase_op(op)
@@ -252,6 +256,11 @@ def reuse(function: FuncOp) -> None:
     for op in list(function.body.block.ops):
         if isinstance(op, rt.CallOp):
             state.rewrite(op)
+    for op in list(function.body.block.ops):
+        if isinstance(op, rt.CallOp):
+            sides = split(op)
+            if sides != [op]:
+                Rewriter.replace_op(op, sides, [])
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from xdsl.passes import ModulePass
 from tfrc.ir import nn
 from tfrc.ir.dtype import size_of
 from tfrc.ir.shape import count, element_of, shape_of
+from tfrc.passes.demand import Demand
 from tfrc.passes.kernels import FALLIBLE, IN_PLACE, KERNELS, named_operands
 from tfrc.passes.ordering import Task, Tasks
 
@@ -84,12 +85,18 @@ def tasks_of(
 class Order:
     """Which operations must run before which, by their numbers.
 
-    What computes the new value of a variable runs after all that reads the old one, and after all
-    that can fail, so that it may write over the variable. Where that is impossible, because one of
-    these needs the new value, the value is copied in the end.
+    A condition is known before what it decides on. What computes the new value of a variable runs
+    after all that reads the old one, and after all that can fail, so that it may write over the
+    variable. Where that is impossible, because one of these needs the new value, the value is
+    copied in the end.
     """
 
-    def __init__(self, operations: Sequence[Operation], assignments: Sequence[nn.AssignOp]):
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        assignments: Sequence[nn.AssignOp],
+        demand: Demand,
+    ):
         self.numbers: dict[SSAValue, int] = {op.results[0]: i for i, op in enumerate(operations)}
         self.successors: list[set[int]] = [set() for _ in operations]
         self.after: list[set[int]] = [set() for _ in operations]
@@ -103,6 +110,10 @@ class Order:
                     readers.setdefault(base.owner.key, set()).add(i)
             if op.name.removeprefix("nn.") in FALLIBLE:
                 fallible.add(i)
+        for i, op in enumerate(operations):
+            for condition, _ in demand.of(op):
+                if source(condition) in self.numbers:
+                    self.hold(i, {self.numbers[source(condition)]})
         for each in assignments:
             writer = self.numbers.get(source(each.value))
             if writer is not None:
@@ -145,7 +156,7 @@ def schedule(function: FuncOp) -> None:
     assignments = [op for op in block.ops if isinstance(op, nn.AssignOp)]
     kept = FOLLOWERS | nn.AssignOp | ReturnOp
     operations = [op for op in block.ops if not isinstance(op, kept)]
-    order = Order(operations, assignments)
+    order = Order(operations, assignments, Demand(block))
     given = order.given()
     number = {old: new for new, old in enumerate(given)}
     after = [{number[j] for j in order.after[i]} for i in given]

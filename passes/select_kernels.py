@@ -23,6 +23,12 @@ input or a constant that is returned, and a value that is returned twice, is cop
 view. A variable is memory that is there already; what is assigned to it is copied into it at the
 end, when nothing reads the old value any more. Every buffer is its own allocation and ends before
 the return: `in-place` and `free-early` change that.
+
+What is only ever selected under a condition (`demand.py`) becomes a call that runs under it. If it
+does not run, its buffer holds anything, and so does what is computed from that, and what selects
+takes the other value:
+
+    rt.call @conv2d(…) -> %0 when(%c) …
 """
 
 from __future__ import annotations
@@ -45,6 +51,7 @@ from tfrc.ir.nn.linear import EpilogueOp
 from tfrc.ir.shape import Dim, Shape, buffer, element_of, shape_of, tensor
 from tfrc.ir.weights import WeightStore, weights_of
 from tfrc.passes.aliases import root
+from tfrc.passes.demand import Demand
 from tfrc.passes.kernels import KERNELS, Packing, has_epilogue_kernel, named_operands
 
 NAME = "tf.name"
@@ -67,6 +74,10 @@ class Lowering:
     size_ops: list[rt.SizeOp] = field(default_factory=list[rt.SizeOp])
     direct: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     variables: dict[str, rt.VariableOp] = field(default_factory=dict[str, rt.VariableOp])
+    demand: Demand = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.demand = Demand(self.function.body.block)
 
     def insert(self, op: Operation) -> None:
         """Append an operation to the new body."""
@@ -164,11 +175,20 @@ class Lowering:
             case nn.MapOp():
                 ins = [("inputs", self.read(value)) for value in op.inputs]
                 out = self.destination(op.result)
-                body = op.body.clone()
-                self.insert(rt.CallOp("map", ins, [out], {}, body=body, loc=op.location))
+                body, when = op.body.clone(), self.conditions(op)
+                self.insert(rt.CallOp("map", ins, [out], {}, when=when, body=body, loc=op.location))
                 self.buffers[op.result] = out
             case _:
                 self._call(op)
+
+    def conditions(self, op: Operation) -> list[tuple[SSAValue, bool]]:
+        """The buffers of the conditions under which `op` is to run, of those known by then."""
+        known = (
+            (value, expected)
+            for value, expected in self.demand.of(op)
+            if value in self.buffers or isinstance(value.owner, nn.ReadOp)
+        )
+        return [(self.read(value), expected) for value, expected in known]
 
     def _call(self, op: Operation) -> None:
         kernel = KERNELS[type(op)]
@@ -183,7 +203,13 @@ class Lowering:
             self.allocate(element_of(result), (count,), "scratch") for count in selected.scratch
         ]
         call = rt.CallOp(
-            selected.name, ins, [out], selected.static, scratch=scratch, loc=op.location
+            selected.name,
+            ins,
+            [out],
+            selected.static,
+            scratch=scratch,
+            when=self.conditions(op),
+            loc=op.location,
         )
         self.insert(call)
         self.buffers[result] = out

@@ -84,6 +84,9 @@ def parse(text: str) -> Planned:
         if isinstance(op, rt.WeightOp | nn.WeightOp) and op.key not in ctx.weights:
             array = rng.normal(size=static_shape(op.result)) / 2
             ctx.weights.add(op.key, array.astype(numpy_dtype(element_of(op.result))))
+        if isinstance(op, nn.VariableOp):
+            array = rng.integers(0, 2, static_shape(op.type))
+            ctx.weights.add(op.key, array.astype(numpy_dtype(element_of(op.type))))
     if "rt.call" not in text:
         for each in PASSES:
             each().apply(ctx, module)

@@ -176,3 +176,36 @@ func.func @part(%out: memref<1x4xf32>) {
   memref.dealloc %0 : memref<1x4xf32>
   func.return
 }
+
+// A new value or the old one: the new one is computed where it is wanted, and nothing is done else.
+// CHECK-LABEL: func.func @new_or_old
+// CHECK:         rt.call @map(inputs = %x, inputs = %v) -> %v when(%c) : (memref<2x4xf32>, memref<2x4xf32>, memref<i1>) -> memref<2x4xf32> {
+// CHECK-NEXT:    ^bb0([[X:%.*]]: f32, [[V:%.*]]: f32):
+// CHECK-NEXT:      [[S:%.*]] = nn.add [[X]], [[V]] : f32
+// CHECK-NEXT:      nn.yield [[S]] : f32
+// CHECK-NEXT:    }
+// CHECK-NEXT:    func.return
+func.func @new_or_old(%c: memref<i1>, %x: memref<2x4xf32>) {
+  %v = rt.variable @v : memref<2x4xf32>
+  rt.call @map(inputs = %c, inputs = %x, inputs = %v) -> %v : (memref<i1>, memref<2x4xf32>, memref<2x4xf32>) -> memref<2x4xf32> {
+  ^bb0(%a: i1, %b: f32, %d: f32):
+    %e = nn.add %b, %d : f32
+    %f = nn.select %a, %e, %d : i1, f32, f32
+    nn.yield %f : f32
+  }
+  func.return
+}
+
+// Two sides are two calls.
+// CHECK-LABEL: func.func @sides
+// CHECK:         rt.call @copy(input = %x) -> %out when(%c)
+// CHECK-NEXT:    rt.call @map(inputs = %y) -> %out when(not %c)
+func.func @sides(%c: memref<i1>, %x: memref<2x4xf32>, %y: memref<2x4xf32>, %out: memref<2x4xf32>) {
+  rt.call @map(inputs = %c, inputs = %x, inputs = %y) -> %out : (memref<i1>, memref<2x4xf32>, memref<2x4xf32>) -> memref<2x4xf32> {
+  ^bb0(%a: i1, %b: f32, %d: f32):
+    %e = nn.neg %d : f32
+    %f = nn.select %a, %b, %e : i1, f32, f32
+    nn.yield %f : f32
+  }
+  func.return
+}

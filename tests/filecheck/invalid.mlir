@@ -80,3 +80,11 @@ func.func @merge(%c: tensor<i1>, %x: tensor<f32>) {
   %0 = tf.merge %c then(%x : tensor<f32>) else() : tensor<i1> -> tensor<f32>
   func.return
 }
+
+// -----
+
+// CHECK: rt.call @copy: its condition is a memref<4xf32>
+func.func @when(%x: memref<4xf32>, %out: memref<4xf32>) {
+  rt.call @copy(input = %x) -> %out when(%x) : (memref<4xf32>, memref<4xf32>) -> memref<4xf32>
+  func.return
+}

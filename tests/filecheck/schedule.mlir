@@ -52,3 +52,18 @@ func.func @variable(%x: tensor<4x4xf32>, %i: tensor<2xi32>) -> (tensor<4x4xf32>,
   nn.assign @w, %n : tensor<4x4xf32>
   func.return %y, %r : tensor<4x4xf32>, tensor<2x4xf32>
 }
+
+// A condition comes before what it decides on.
+// CHECK-LABEL: func.func @condition
+// CHECK-NEXT:    %c = nn.any %b
+// CHECK-NEXT:    %s = nn.softmax %x
+func.func @condition(%x: tensor<2x4xf32>, %b: tensor<2xi1>) -> tensor<2x4xf32> {
+  %s = nn.softmax %x axis = 1 : tensor<2x4xf32>
+  %c = nn.any %b axes = [0] keep_dims = false : (tensor<2xi1>) -> tensor<i1>
+  %y = nn.map(%c, %s, %x) : (tensor<i1>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32> {
+  ^bb0(%a: i1, %d: f32, %e: f32):
+    %f = nn.select %a, %d, %e : i1, f32, f32
+    nn.yield %f : f32
+  }
+  func.return %y : tensor<2x4xf32>
+}

@@ -79,3 +79,35 @@ func.func @swap() -> tensor<2x4xf32> {
   nn.assign @b, %a : tensor<2x4xf32>
   func.return %0 : tensor<2x4xf32>
 }
+
+// What is only selected where %c holds runs where %c holds; the bool that decides is known before.
+// CHECK-LABEL: func.func @condition
+// CHECK:         rt.call @softmax(input = %x) -> [[A:%.*]] when(%c) {axis
+// CHECK:         rt.call @log_softmax(input = [[A]]) -> [[B:%.*]] when(%c) {axis
+// CHECK:         rt.call @reverse(input = %x) -> [[D:%.*]] when(not %c) {
+// CHECK:         rt.call @map(inputs = %c, inputs = [[B]], inputs = [[D]]) -> %out :
+func.func @condition(%c: tensor<i1>, %x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %0 = nn.softmax %x axis = 1 : tensor<2x4xf32>
+  %1 = nn.log_softmax %0 axis = 1 : tensor<2x4xf32>
+  %2 = nn.reverse %x axes = [1] : (tensor<2x4xf32>) -> tensor<2x4xf32>
+  %3 = nn.map(%c, %1, %2) : (tensor<i1>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32> {
+  ^bb0(%a: i1, %b: f32, %d: f32):
+    %e = nn.select %a, %b, %d : i1, f32, f32
+    nn.yield %e : f32
+  }
+  func.return %3 : tensor<2x4xf32>
+}
+
+// A value that both sides read, or anything else, runs always.
+// CHECK-LABEL: func.func @both
+// CHECK:         rt.call @softmax(input = %x) -> {{%.*}} {axis
+func.func @both(%c: tensor<i1>, %x: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %0 = nn.softmax %x axis = 1 : tensor<2x4xf32>
+  %1 = nn.map(%c, %0, %x) : (tensor<i1>, tensor<2x4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32> {
+  ^bb0(%a: i1, %b: f32, %d: f32):
+    %e = nn.add %b, %d : f32
+    %f = nn.select %a, %e, %b : i1, f32, f32
+    nn.yield %f : f32
+  }
+  func.return %1 : tensor<2x4xf32>
+}
