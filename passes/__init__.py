@@ -20,6 +20,7 @@ from tfrc.passes.fuse_maps import FuseMapsPass
 from tfrc.passes.in_place import InPlacePass
 from tfrc.passes.inline_calls import InlineCallsPass
 from tfrc.passes.legalize_tf import LegalizeTfPass
+from tfrc.passes.merge_matmuls import MergeMatMulsPass
 from tfrc.passes.micro_batch import MicroBatchPass
 from tfrc.passes.plan_arena import PlanArenaPass
 from tfrc.passes.raise_idioms import RaiseIdiomsPass
@@ -50,6 +51,7 @@ PASSES: dict[str, type[ModulePass]] = {
         FuseEpiloguePass,
         ElementwiseToMapPass,
         FuseMapsPass,
+        MergeMatMulsPass,
         SplitReductionsPass,
         SchedulePass,
         SelectKernelsPass,
@@ -84,6 +86,7 @@ SCHEDULE: tuple[tuple[str, int], ...] = (
     ("canonicalize", 1),
     ("elementwise-to-map", 0),
     ("fuse-maps", 2),
+    ("merge-matmuls", 2),
     ("dce", 0),
     ("split-reductions", 0),
     ("schedule", 1),
