@@ -57,25 +57,25 @@ class Part:
         return Part(op.input, op.begin.dims[0], shape_of(value)[0])
 
 
-def exchange(op: nn.MatMulOp) -> None:
-    """Make the product that is the residual of `op` the one that adds the other.
+def is_recurrent(matrix: SSAValue) -> bool:
+    """Whether rows that are multiplied by `matrix` depend on other rows' product by it."""
+    uses = [use for use in matrix.uses if isinstance(use.operation, nn.MatMulOp)]
+    return reaches([use.operation for use in uses], only_as_rows=True)
+
+
+def exchange(op: nn.MatMulOp, other: nn.MatMulOp) -> None:
+    """Let `other`, which is the residual of `op`, be the one that adds the other.
 
     `x w + b + (h u)` is `h u + (x w + b)`: so the sum that an LSTM's step makes belongs to its
     recurrent product, and not to its input's.
     """
-    other = op.residual.owner if op.residual is not None else None
-    if not isinstance(other, nn.MatMulOp) or not other.result.has_one_use():
-        return
-    if other.bias is not None or other.residual is not None or other.activation is not None:
-        return
-    if len({use.operation for use in op.rhs.uses}) < 2:
-        return
     inner = nn.MatMulOp(op.lhs, op.rhs, transpose_rhs=op.transpose_rhs is not None, bias=op.bias)
     outer = nn.MatMulOp(
         other.lhs,
         other.rhs,
         transpose_lhs=other.transpose_lhs is not None,
         transpose_rhs=other.transpose_rhs is not None,
+        bias=other.bias,
         residual=inner.result,
         activation=op.activation,
     )
@@ -83,6 +83,30 @@ def exchange(op: nn.MatMulOp) -> None:
     inner.result.name_hint, outer.result.name_hint = op.result.name_hint, other.result.name_hint
     Rewriter.replace_op(op, [inner, outer])
     Rewriter.erase_op(other)
+
+
+def exchange_all(block: Block) -> None:
+    """Let each recurrent product that is added to one that is not add that one."""
+    recurrent: dict[SSAValue, bool] = {}
+
+    def known(matrix: SSAValue) -> bool:
+        if matrix not in recurrent:
+            recurrent[matrix] = is_recurrent(matrix)
+        return recurrent[matrix]
+
+    for op in list(block.ops):
+        if not isinstance(op, nn.MatMulOp) or op.residual is None or op.transpose_lhs is not None:
+            continue
+        other = op.residual.owner
+        if (
+            isinstance(other, nn.MatMulOp)
+            and other.result.has_one_use()
+            and other.residual is None
+            and other.activation is None
+            and known(other.rhs)
+            and not known(op.rhs)
+        ):
+            exchange(op, other)
 
 
 def mergeable(block: Block) -> Iterator[list[nn.MatMulOp]]:
@@ -114,20 +138,20 @@ def in_order_of_parts(ops: list[nn.MatMulOp]) -> list[nn.MatMulOp]:
     return sorted(ops, key=begins.__getitem__)
 
 
-def independent(ops: Sequence[Operation]) -> bool:
-    """Whether none of `ops` needs the result of another, directly or not."""
+def reaches(ops: Sequence[Operation], only_as_rows: bool = False) -> bool:
+    """Whether one of `ops` needs the result of another, directly or not; or needs it as rows."""
     members = set(ops)
     seen: set[Operation] = set()
     stack = list(ops)
     while stack:
         for result in stack.pop().results:
             for use in result.uses:
-                if use.operation in members:
-                    return False
+                if use.operation in members and (use.index == 0 or not only_as_rows):
+                    return True
                 if use.operation not in seen:
                     seen.add(use.operation)
                     stack.append(use.operation)
-    return True
+    return False
 
 
 def joined(values: Sequence[SSAValue]) -> list[Operation]:
@@ -208,13 +232,11 @@ class MergeMatMulsPass(ModulePass):
         for function in op.ops:
             if isinstance(function, FuncOp):
                 block = function.body.block
-                for each in list(block.ops):
-                    if isinstance(each, nn.MatMulOp) and each.transpose_lhs is None:
-                        exchange(each)
+                exchange_all(block)
                 groups = list(mergeable(block))
                 for group in groups:
                     # Asked of each when its turn comes: what is merged already adds dependences.
-                    if independent(group):
+                    if not reaches(group):
                         merge(group)
                 if groups:
                     sort(block)

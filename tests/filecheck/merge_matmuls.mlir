@@ -60,7 +60,7 @@ func.func @different(%x: tensor<15x3xf32>, %y: tensor<2x3xf32>, %w: tensor<3x3xf
 // CHECK-LABEL: @lstm
 // CHECK:       [[INPUTS:%.*]] = nn.matmul {{%.*}}, %w bias %b {{.*}} -> tensor<?x2xf32, #nn.dims<2*N, 2>>
 // CHECK:       [[FIRST:%.*]] = nn.slice [[INPUTS]] begin = <0, 0>
-// CHECK:       [[STATE:%.*]] = nn.matmul %h, %u residual [[FIRST]] : tensor<?x2xf32> activation<tanh>
+// CHECK:       [[STATE:%.*]] = nn.matmul %h, %u bias %b : tensor<2xf32> residual [[FIRST]] : tensor<?x2xf32> activation<tanh>
 // CHECK:       [[SECOND:%.*]] = nn.slice [[INPUTS]] begin = <N, 0>
 // CHECK:       nn.matmul [[STATE]], %u residual [[SECOND]] : tensor<?x2xf32> activation<tanh>
 // CHECK-NOT:   nn.matmul
@@ -69,7 +69,7 @@ func.func @lstm(%x: tensor<2x?x3xf32>, %h: tensor<?x2xf32>, %w: tensor<3x2xf32>,
   %1 = nn.slice %x begin = <1, 0, 0> strides = [1, 1, 1] : (tensor<2x?x3xf32>) -> tensor<1x?x3xf32>
   %2 = nn.reshape %0 : (tensor<1x?x3xf32>) -> tensor<?x3xf32>
   %3 = nn.reshape %1 : (tensor<1x?x3xf32>) -> tensor<?x3xf32>
-  %4 = nn.matmul %h, %u : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+  %4 = nn.matmul %h, %u bias %b : tensor<2xf32> : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
   %5 = nn.matmul %2, %w bias %b : tensor<2xf32> residual %4 : tensor<?x2xf32> activation<tanh> : tensor<?x3xf32>, tensor<3x2xf32> -> tensor<?x2xf32>
   %6 = nn.matmul %5, %u : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
   %7 = nn.matmul %3, %w bias %b : tensor<2xf32> residual %6 : tensor<?x2xf32> activation<tanh> : tensor<?x3xf32>, tensor<3x2xf32> -> tensor<?x2xf32>
