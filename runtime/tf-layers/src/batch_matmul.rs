@@ -1,7 +1,7 @@
 //! Products of two tensors: TensorFlow's `BatchMatMulV2`.
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Product};
+use crate::kernels::gemm::{Axis, Product, Rows};
 use crate::kernels::pack::{pack, pack_transposed, packed_len};
 use crate::kernels::threads::Threads;
 use crate::strided::Walk;
@@ -117,6 +117,7 @@ impl BatchMatmul {
             bias: None,
             residual: None,
             activation: self.activation,
+            out: Rows::PLAIN,
         }
     }
 }

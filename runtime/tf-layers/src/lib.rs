@@ -23,6 +23,7 @@
 mod activation;
 mod arena;
 mod batch_matmul;
+mod columns;
 mod conv;
 mod copy;
 mod depthwise_conv2d;
@@ -50,6 +51,7 @@ mod weights;
 pub use activation::Activation;
 pub use arena::{ALIGNMENT, Arena, Element, MAX_EXCLUSIVE_PARTS, Part, Parts};
 pub use batch_matmul::{BatchMatmul, batch_matmul};
+pub use columns::{Columns, copy_columns};
 pub use conv::{
     Conv1d, Conv2d, Conv3d, conv1d, conv2d, conv2d_backprop_filter, conv3d, conv3d_backprop_filter,
     dynamic_conv1d, dynamic_conv2d, dynamic_conv3d,
@@ -64,8 +66,8 @@ pub use gather::{Cumsum, Gather, Index, Number, cumsum, gather, one_hot};
 pub use kernels::pack::{pack, packed_len};
 pub use kernels::threads::Threads;
 pub use map::{
-    Operand, Operands, Region, broadcast, channel, map, map_any, map_any_in_place, map_in_place,
-    middle, rows, same, scalar,
+    Operand, Operands, Region, broadcast, channel, columns, map, map_any, map_any_in_place,
+    map_columns, map_in_place, middle, rows, same, scalar,
 };
 pub use matmul::{Matmul, matmul};
 pub use norm::{LayerNorm, layer_norm, layer_norm_in_place};

@@ -1,7 +1,7 @@
 //! Matrix products: TensorFlow's `MatMul` and `BatchMatMulV2`.
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Product};
+use crate::kernels::gemm::{Axis, Product, Rows};
 use crate::kernels::threads::Threads;
 
 /// A product with weights: Keras's `Dense`, TensorFlow's `MatMul`.
@@ -10,6 +10,7 @@ pub struct Matmul {
     k: usize,
     n: usize,
     activation: Activation,
+    out: Rows,
 }
 
 impl Matmul {
@@ -19,12 +20,29 @@ impl Matmul {
             k,
             n,
             activation: Activation::None,
+            out: Rows::PLAIN,
         }
     }
 
     /// With an activation function.
     pub const fn activation(self, activation: Activation) -> Self {
         Self { activation, ..self }
+    }
+
+    /// Added to what `out` holds: the residual lies there, and none is given.
+    pub const fn accumulate(self) -> Self {
+        Self {
+            out: self.out.accumulate(),
+            ..self
+        }
+    }
+
+    /// With the result as the columns `first..` of an output that has `of` of them; the others stay as they are.
+    pub const fn columns(self, first: usize, of: usize) -> Self {
+        Self {
+            out: self.out.columns(first, of),
+            ..self
+        }
     }
 }
 
@@ -44,7 +62,7 @@ pub fn matmul(
     residual: Option<&[f32]>,
     out: &mut [f32],
 ) {
-    let rows = out.len().checked_div(p.n).unwrap_or(0);
+    let rows = out.len().checked_div(p.out.stride(p.n)).unwrap_or(0);
     assert_eq!(
         x.len(),
         rows * p.k,
@@ -63,6 +81,7 @@ pub fn matmul(
         bias,
         residual,
         activation: p.activation,
+        out: p.out,
     }
     .run(threads, out);
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{ACTIVATIONS, activation, check, packed, random};
+use common::{ACTIVATIONS, activation, check, check_columns, packed, random};
 use tf_layers::{Activation, Conv1d, Conv2d, Conv3d, Threads, conv1d, conv2d, conv3d, packed_len};
 
 /// A convolution, by its numbers.
@@ -148,6 +148,17 @@ impl Case {
                     &mut scratch,
                     out,
                 );
+            }
+            check_columns(&self, self.filters, out, None, &|first, of, out| {
+                let (layer, scratch) = (layer.columns(first, of), &mut scratch.clone());
+                conv3d(threads, &layer, &x, &weights, bias, residual, scratch, out);
+            });
+            if residual.is_some() {
+                check_columns(&self, self.filters, out, residual, &|first, of, out| {
+                    let layer = layer.columns(first, of).accumulate();
+                    let scratch = &mut scratch.clone();
+                    conv3d(threads, &layer, &x, &weights, bias, None, scratch, out);
+                });
             }
         });
     }

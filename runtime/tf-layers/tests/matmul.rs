@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{ACTIVATIONS, activation, check, packed, random};
+use common::{ACTIVATIONS, activation, check, check_columns, packed, random};
 use tf_layers::{Activation, Matmul, matmul};
 
 /// Compares a product of [m, k] and [k, n].
@@ -45,6 +45,17 @@ fn check_matmul(
             residual.as_deref(),
             out,
         );
+        let bias = bias.as_deref();
+        check_columns(&what, n, out, None, &|first, of, out| {
+            let p = p.columns(first, of);
+            matmul(threads, &p, &x, &w, bias, residual.as_deref(), out);
+        });
+        if let Some(residual) = &residual {
+            check_columns(&what, n, out, Some(residual), &|first, of, out| {
+                let p = p.columns(first, of).accumulate();
+                matmul(threads, &p, &x, &w, bias, None, out);
+            });
+        }
     });
 }
 
@@ -139,6 +150,24 @@ fn wrong_input_length_is_refused() {
         None,
         &mut [0.0; 4],
     );
+}
+
+#[test]
+#[should_panic(expected = "2 columns from 3 on are not within 4")]
+fn columns_beyond_the_rows_are_refused() {
+    let p = Matmul::new(3, 2).columns(3, 4);
+    let (w, mut out) = (packed(3, 2, &[0.0; 6]), [0.0; 4]);
+    let threads = tf_layers::Threads::single();
+    matmul(&threads, &p, &[0.0; 3], &w, None, None, &mut out);
+}
+
+#[test]
+#[should_panic(expected = "to what the output holds or to a tensor, not to both")]
+fn two_residuals_are_refused() {
+    let p = Matmul::new(3, 2).accumulate();
+    let (w, mut out) = (packed(3, 2, &[0.0; 6]), [0.0; 2]);
+    let threads = tf_layers::Threads::single();
+    matmul(&threads, &p, &[0.0; 3], &w, None, Some(&[0.0; 2]), &mut out);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{Conv2d, Conv3d};
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Product};
+use crate::kernels::gemm::{Axis, Product, Rows};
 use crate::kernels::pack::{PANEL, packed_len};
 use crate::kernels::threads::Threads;
 use crate::strided::Walk;
@@ -88,8 +88,7 @@ impl Conv3d {
         let (packed, scratch) = scratch.split_at_mut(packed_len(together, k));
         let (transposed, sums) = scratch.split_at_mut(together * self.filters);
         let sums = &mut sums[..k * self.filters];
-        let blocks = pixels.div_ceil(together);
-        for block in 0..blocks {
+        for block in 0..pixels.div_ceil(together) {
             let first = block * together;
             let count = together.min(pixels - first);
             let packed = &mut packed[..packed_len(count, k)];
@@ -101,11 +100,9 @@ impl Conv3d {
                 count,
                 transposed,
             );
-            // Two buffers take turns, so that the last block's sums lie in the scratch memory.
-            let (to, from) = if (blocks - block) % 2 == 1 {
-                (&mut *sums, &*out)
-            } else {
-                (&mut *out, &*sums)
+            let rows = match block {
+                0 => Rows::PLAIN,
+                _ => Rows::PLAIN.accumulate(),
             };
             let one = Axis::new(1, 0);
             Product {
@@ -117,10 +114,11 @@ impl Conv3d {
                 packed,
                 columns: k,
                 bias: None,
-                residual: (block > 0).then_some(from),
+                residual: None,
                 activation: Activation::None,
+                out: rows,
             }
-            .run(threads, to);
+            .run(threads, sums);
         }
         let mut walk: Walk<2> = Walk::new();
         walk.push(k, 1);

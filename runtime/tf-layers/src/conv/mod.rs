@@ -7,7 +7,7 @@ pub use backprop_filter::{conv2d_backprop_filter, conv3d_backprop_filter};
 pub use dynamic::{dynamic_conv1d, dynamic_conv2d, dynamic_conv3d};
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Product};
+use crate::kernels::gemm::{Axis, Product, Rows};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
 
@@ -27,6 +27,7 @@ pub struct Conv3d {
     after: [usize; 3],
     groups: usize,
     activation: Activation,
+    out: Rows,
 }
 
 /// A convolution over height and width: TensorFlow's `Conv2D` on NHWC tensors, with explicit padding.
@@ -53,6 +54,7 @@ impl Conv3d {
             after: [0; 3],
             groups: 1,
             activation: Activation::None,
+            out: Rows::PLAIN,
         }
     }
 
@@ -86,6 +88,22 @@ impl Conv3d {
     /// With an activation function.
     pub const fn activation(self, activation: Activation) -> Self {
         Self { activation, ..self }
+    }
+
+    /// Added to what `out` holds: the residual lies there, and none is given.
+    pub const fn accumulate(self) -> Self {
+        Self {
+            out: self.out.accumulate(),
+            ..self
+        }
+    }
+
+    /// With the filters as the channels `first..` of an output that has `of` of them; the others stay as they are.
+    pub const fn columns(self, first: usize, of: usize) -> Self {
+        Self {
+            out: self.out.columns(first, of),
+            ..self
+        }
     }
 
     const fn padded(&self, axis: usize) -> usize {
@@ -209,7 +227,8 @@ impl Conv3d {
             self.groups
         );
         let [depth, height, width, filters] = self.output();
-        let image_out = depth * height * width * filters;
+        let pixels = depth * height * width;
+        let image_out = pixels * self.out.stride(filters);
         let image_in = self.input.iter().product::<usize>() * self.channels;
         let batch = out.len().checked_div(image_out).unwrap_or(0);
         assert_eq!(
@@ -225,8 +244,8 @@ impl Conv3d {
         if let Some(residual) = residual {
             assert_eq!(
                 residual.len(),
-                out.len(),
-                "{name}: the residual and the output differ in length"
+                batch * pixels * filters,
+                "{name}: the residual is not {batch} images of {filters} channels"
             );
         }
         if !self.is_padded() {
@@ -247,7 +266,8 @@ impl Conv3d {
             let padded = &mut scratch[..count * self.padded_len()];
             self.pad(threads, &x[first * image_in..][..count * image_in], padded);
             let images = first * image_out..(first + count) * image_out;
-            let residual = residual.map(|residual| &residual[images.clone()]);
+            let image = pixels * filters;
+            let residual = residual.map(|x| &x[first * image..][..count * image]);
             self.convolve(
                 threads,
                 padded,
@@ -303,6 +323,7 @@ impl Conv3d {
             bias,
             residual,
             activation: self.activation,
+            out: self.out,
         }
         .run(threads, out);
     }
@@ -344,6 +365,16 @@ impl Conv2d {
     /// With an activation function.
     pub const fn activation(self, activation: Activation) -> Self {
         Self(self.0.activation(activation))
+    }
+
+    /// Added to what `out` holds: the residual lies there, and none is given.
+    pub const fn accumulate(self) -> Self {
+        Self(self.0.accumulate())
+    }
+
+    /// With the filters as the channels `first..` of an output that has `of` of them; the others stay as they are.
+    pub const fn columns(self, first: usize, of: usize) -> Self {
+        Self(self.0.columns(first, of))
     }
 
     /// [height, width, channels] of the result.
@@ -400,6 +431,16 @@ impl Conv1d {
         Self(self.0.activation(activation))
     }
 
+    /// Added to what `out` holds: the residual lies there, and none is given.
+    pub const fn accumulate(self) -> Self {
+        Self(self.0.accumulate())
+    }
+
+    /// With the filters as the channels `first..` of an output that has `of` of them; the others stay as they are.
+    pub const fn columns(self, first: usize, of: usize) -> Self {
+        Self(self.0.columns(first, of))
+    }
+
     /// [length, channels] of the result.
     pub const fn output(&self) -> [usize; 2] {
         let [_, _, length, channels] = self.0.output();
@@ -422,7 +463,7 @@ macro_rules! convolution {
         $(#[$doc])+
         ///
         /// `weights` are the [packed](crate::pack) matrices of the groups, their rows in the order of the filter's axes
-        /// and then the channels, as in TensorFlow's filters; `bias` is `[filters]`; `residual` has the shape of `out`;
+        /// and then the channels, as in TensorFlow's filters; `bias` is `[filters]`; `residual` has the shape of the result;
         /// `scratch` has at least `p.scratch_len(batch)` elements. The batch size follows from the length of `out`.
         ///
         /// # Panics

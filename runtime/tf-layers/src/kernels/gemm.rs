@@ -36,6 +36,55 @@ impl Axis {
     }
 }
 
+/// Where the rows of a product lie in the output, and what is added to them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rows {
+    /// The columns `.0..` of rows of `.1` elements; None if the rows have no others.
+    pub columns: Option<(usize, usize)>,
+    /// Whether the output holds a residual, which the product is added to.
+    pub accumulate: bool,
+}
+
+impl Rows {
+    /// Rows one after the other, which hold nothing before.
+    pub(crate) const PLAIN: Self = Self {
+        columns: None,
+        accumulate: false,
+    };
+
+    /// With a residual in the output.
+    pub(crate) const fn accumulate(self) -> Self {
+        Self {
+            accumulate: true,
+            ..self
+        }
+    }
+
+    /// As the columns `first..` of rows of `of` elements.
+    pub(crate) const fn columns(self, first: usize, of: usize) -> Self {
+        Self {
+            columns: Some((first, of)),
+            ..self
+        }
+    }
+
+    /// The distance of two rows of `width` elements.
+    pub(crate) const fn stride(self, width: usize) -> usize {
+        match self.columns {
+            Some((_, of)) => of,
+            None => width,
+        }
+    }
+
+    /// The first column.
+    const fn first(self) -> usize {
+        match self.columns {
+            Some((first, _)) => first,
+            None => 0,
+        }
+    }
+}
+
 /// `out[r, g, j] = activation(Σ_k x[row r, group g, k] · packed[g, k, j] + bias[g, j] + residual[r, g, j])`.
 pub(crate) struct Product<'a> {
     pub x: &'a [f32],
@@ -51,8 +100,10 @@ pub(crate) struct Product<'a> {
     /// Columns of one group.
     pub columns: usize,
     pub bias: Option<&'a [f32]>,
+    /// Row-major [rows, groups * columns].
     pub residual: Option<&'a [f32]>,
     pub activation: Activation,
+    pub out: Rows,
 }
 
 /// Below this number of multiply-adds (some 5 µs) a product stays on one thread.
@@ -64,18 +115,28 @@ const BLOCK_ROWS: usize = 128 * 1024;
 const BLOCK_WEIGHTS: usize = 64 * 1024;
 
 impl Product<'_> {
-    /// Computes the product into `out`, row-major [rows, groups * columns].
+    /// Computes the product into `out`, row-major [rows, groups * columns] or the columns of it that `self.out` names.
     ///
     /// # Panics
     /// If a slice is too short or too long.
     pub(crate) fn run(mut self, threads: &Threads, out: &mut [f32]) {
         let rows = product(self.rows.map(|axis| axis.count));
         let k = product(self.taps.map(|axis| axis.count)).saturating_mul(self.segment);
-        let stride = self.groups.saturating_mul(self.columns);
+        let width = self.groups.saturating_mul(self.columns);
+        let stride = self.out.stride(width);
         assert_eq!(
             out.len(),
             rows.saturating_mul(stride),
             "the output is not {rows} rows of {stride} columns"
+        );
+        assert!(
+            self.out.first().saturating_add(width) <= stride,
+            "{width} columns from {} on are not within {stride}",
+            self.out.first()
+        );
+        assert!(
+            !self.out.accumulate || self.residual.is_none(),
+            "a residual is added to what the output holds or to a tensor, not to both"
         );
         assert_eq!(
             self.packed.len(),
@@ -85,20 +146,16 @@ impl Product<'_> {
             self.columns
         );
         if let Some(bias) = self.bias {
-            assert_eq!(
-                bias.len(),
-                stride,
-                "the bias does not have {stride} elements"
-            );
+            assert_eq!(bias.len(), width, "the bias does not have {width} elements");
         }
         if let Some(residual) = self.residual {
             assert_eq!(
                 residual.len(),
-                out.len(),
-                "the residual and the output differ in length"
+                rows * width,
+                "the residual is not {rows} rows of {width} columns"
             );
         }
-        if out.is_empty() {
+        if rows * width == 0 {
             return;
         }
         if k > 0 {
@@ -151,7 +208,9 @@ impl Product<'_> {
         out: *mut f32,
     ) {
         let lanes = plan.kernels.lanes;
-        let stride = self.groups * self.columns;
+        let all_columns = self.groups * self.columns;
+        let stride = self.out.stride(all_columns);
+        let out = out.wrapping_add(self.out.first());
         let x = self.x.as_ptr().wrapping_add(group * self.segment);
         let matrix = self
             .packed
@@ -211,11 +270,17 @@ impl Product<'_> {
                                 (false, _) => c,
                             },
                             seed_stride: if is_first { 0 } else { stride },
-                            residual: match (is_last, self.residual) {
+                            // Added with the first range, before the output is written: it may lie there.
+                            residual: match (is_first, self.residual) {
                                 (true, Some(residual)) => residual
                                     .as_ptr()
-                                    .wrapping_add(cursor.index * stride + column),
+                                    .wrapping_add(cursor.index * all_columns + column),
+                                (true, None) if self.out.accumulate => c,
                                 _ => std::ptr::null(),
+                            },
+                            residual_stride: match self.residual {
+                                Some(_) => all_columns,
+                                None => stride,
                             },
                             c,
                             c_stride: stride,

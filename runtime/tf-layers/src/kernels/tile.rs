@@ -14,8 +14,9 @@ pub(crate) const PANEL: usize = 16;
 ///
 /// `a` has rows `a_stride` apart; its K range consists of `outer * inner` segments of `length` adjacent elements.
 /// `b` points into a panel of packed weights ([`PANEL`] columns for each k), with the next panel `panel` elements on.
-/// `seed` (a bias, or what an earlier K range left in `c`), `residual` and `c` have rows `seed_stride` and `c_stride`
-/// apart; the last vector has `tail` columns.
+/// `seed` (a bias, or what an earlier K range left in `c`), `residual` and `c` have rows `seed_stride`,
+/// `residual_stride` and `c_stride` apart; the last vector has `tail` columns. An element of `seed` and of `residual` is
+/// read before that of `c` is written, and may be the same one.
 #[derive(Clone, Copy)]
 pub(super) struct Tile {
     pub a: *const f32,
@@ -30,8 +31,9 @@ pub(super) struct Tile {
     /// Null for zeros.
     pub seed: *const f32,
     pub seed_stride: usize,
-    /// Null for none; rows are `c_stride` apart.
+    /// Null for none.
     pub residual: *const f32,
+    pub residual_stride: usize,
     pub c: *mut f32,
     pub c_stride: usize,
     pub tail: usize,
@@ -155,11 +157,10 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize>(s: S, t: &Tile) {
         let (low, high) = (s.splat(t.low), s.splat(t.high));
         unroll!(14, I, MR, {
             unroll!(4, J, NV, {
-                let offset = I * t.c_stride + J * S::LANES;
                 let full = J + 1 < NV || whole;
                 let mut y = acc[I][J];
                 if !t.residual.is_null() {
-                    let residual = t.residual.add(offset);
+                    let residual = t.residual.add(I * t.residual_stride + J * S::LANES);
                     y = y + if full {
                         s.load_ptr(residual)
                     } else {
@@ -170,7 +171,7 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize>(s: S, t: &Tile) {
                 if t.hard_swish {
                     y = activation::hard_swish(s, y);
                 }
-                let c = t.c.add(offset);
+                let c = t.c.add(I * t.c_stride + J * S::LANES);
                 if full {
                     s.store_ptr(y, c)
                 } else {

@@ -4,8 +4,9 @@ mod any;
 mod operand;
 
 pub use any::{Operands, map_any, map_any_in_place};
-pub use operand::{Operand, broadcast, channel, middle, rows, same, scalar};
+pub use operand::{Operand, broadcast, channel, columns, middle, rows, same, scalar};
 
+use crate::columns::Columns;
 use crate::kernels::threads::Threads;
 use crate::parallel::part;
 use crate::simd::{Simd, WithSimd, dispatch};
@@ -76,6 +77,36 @@ pub fn map_in_place<R: Region<IN>, const IN: usize, const REST: usize>(
     run(threads, region, operands, out);
 }
 
+/// As [`map`], into columns of `out`; its other columns stay as they are.
+///
+/// # Panics
+/// If an operand does not fit the columns, or `out` has no whole number of rows.
+pub fn map_columns<R: Region<IN>, const IN: usize>(
+    threads: &Threads,
+    region: &R,
+    operands: [Operand; IN],
+    p: &Columns,
+    out: &mut [f32],
+) {
+    let rows = p.rows("map_columns: output", out.len());
+    for operand in &operands {
+        operand.check(rows * p.width);
+    }
+    if rows * p.width == 0 {
+        return;
+    }
+    let together = part(threads, rows * p.width, GROUP, PART).div_ceil(p.width);
+    threads.for_each_chunk(out, together * p.of, |index, out| {
+        dispatch(ColumnsPart {
+            region,
+            operands: &operands,
+            first_row: index * together,
+            columns: *p,
+            out,
+        });
+    });
+}
+
 /// `given` operands; where the region has one more, its first one is `out`.
 fn run<R: Region<IN>, const IN: usize, const GIVEN: usize>(
     threads: &Threads,
@@ -111,19 +142,55 @@ impl<R: Region<IN>, const IN: usize, const GIVEN: usize> WithSimd for Part<'_, R
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let mut buffers = [const { None::<Buffer<f32>> }; GIVEN];
-        let (mut start, mut rest) = (self.start, self.out);
-        while !rest.is_empty() {
-            let runs = self.operands.iter().map(|operand| operand.run(start));
-            let length = runs.fold(rest.len(), usize::min);
-            let (out, tail) = rest.split_at_mut(length);
-            let mut x: [&[f32]; GIVEN] = [&[]; GIVEN];
-            for ((x, operand), buffer) in x.iter_mut().zip(self.operands).zip(&mut buffers) {
-                *x = operand.block(start, length, buffer);
-            }
-            eval_block(s, self.region, x, out);
-            start += length;
-            rest = tail;
+        let (operands, out) = (self.operands, self.out);
+        eval_run(s, self.region, operands, &mut buffers, self.start, out);
+    }
+}
+
+struct ColumnsPart<'a, R, const IN: usize> {
+    region: &'a R,
+    operands: &'a [Operand<'a>; IN],
+    /// The row of the whole result that `out` starts with.
+    first_row: usize,
+    columns: Columns,
+    out: &'a mut [f32],
+}
+
+impl<R: Region<IN>, const IN: usize> WithSimd for ColumnsPart<'_, R, IN> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let mut buffers = [const { None::<Buffer<f32>> }; IN];
+        let Columns { first, width, of } = self.columns;
+        for (row, out) in self.out.chunks_exact_mut(of).enumerate() {
+            let (start, out) = ((self.first_row + row) * width, &mut out[first..][..width]);
+            eval_run(s, self.region, self.operands, &mut buffers, start, out);
         }
+    }
+}
+
+/// The region on the elements of the result from `start` on.
+#[inline(always)]
+fn eval_run<S: Simd, R: Region<IN>, const IN: usize, const GIVEN: usize>(
+    s: S,
+    region: &R,
+    operands: &[Operand<'_>; GIVEN],
+    buffers: &mut [Option<Buffer<f32>>; GIVEN],
+    mut start: usize,
+    mut rest: &mut [f32],
+) {
+    while !rest.is_empty() {
+        let runs = operands.iter().map(|operand| operand.run(start));
+        let length = runs.fold(rest.len(), usize::min);
+        let (out, tail) = rest.split_at_mut(length);
+        let mut x: [&[f32]; GIVEN] = [&[]; GIVEN];
+        for ((x, operand), buffer) in x.iter_mut().zip(operands).zip(&mut *buffers) {
+            *x = operand.block(start, length, buffer);
+        }
+        eval_block(s, region, x, out);
+        start += length;
+        rest = tail;
     }
 }
 

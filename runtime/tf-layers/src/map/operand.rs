@@ -1,5 +1,6 @@
 //! Operands of elementwise functions, which may be smaller than the result.
 
+use crate::columns::Columns;
 use crate::strided::{Axis, Walk, strides};
 
 /// The most elements that are worked on at a time: what is repeated is first written out to this length, in L1.
@@ -9,7 +10,7 @@ const BLOCK: usize = 256;
 const LONG_RUN: usize = 64;
 
 /// An operand of an elementwise function, and how it is repeated to the size of the result: made by [`same`], [`scalar`],
-/// [`channel`], [`rows`], [`middle`] and [`broadcast`].
+/// [`channel`], [`rows`], [`middle`], [`columns`] and [`broadcast`].
 #[derive(Debug, Clone, Copy)]
 pub struct Operand<'a, T = f32> {
     x: &'a [T],
@@ -28,6 +29,17 @@ enum Length {
 #[must_use]
 pub fn same<T>(x: &[T]) -> Operand<'_, T> {
     operand(x, &[(x.len(), 1)])
+}
+
+/// One element for each element of the result, where they are columns of a wider tensor.
+///
+/// # Panics
+/// If `x` has no whole number of rows.
+#[must_use]
+pub fn columns<'a, T>(p: &Columns, x: &'a [T]) -> Operand<'a, T> {
+    let rows = p.rows("columns: operand", x.len());
+    let x = if rows == 0 { x } else { &x[p.first..] };
+    operand(x, &[(rows, p.of), (p.width, 1)])
 }
 
 /// One element for all.

@@ -100,6 +100,48 @@ fn every_pattern_of_repetition() {
 }
 
 #[test]
+fn columns_of_wider_tensors_are_read_and_written() {
+    const OTHER: f32 = -7.0;
+    for (rows, first, width, of) in [
+        (0, 0, 3, 5),
+        (1, 2, 70, 90),
+        (7, 0, 1, 4),
+        (9, 16, 32, 64),
+        (40, 3, 300, 310),
+        (3000, 1, 17, 20),
+    ] {
+        let p = Columns::new(first, width, of);
+        let wide = counted(rows * of, 1);
+        let a: Vec<f32> = (0..rows * width)
+            .map(|i| wide[i / width * of + first + i % width])
+            .collect();
+        let (b, c) = (counted(rows * width, 5), counted(width, 900));
+        let mut plain = vec![0.0; rows * width];
+        let operands = [same(&a), same(&b), channel(&c)];
+        map(&Threads::single(), &Chain, operands, &mut plain);
+        for isa in Isa::available() {
+            isa.force(|| {
+                for threads in [Threads::single(), Threads::new(3)] {
+                    let operands = [columns(&p, &wide), same(&b), channel(&c)];
+                    let mut out = vec![0.0; rows * width];
+                    map(&threads, &Chain, operands, &mut out);
+                    assert_eq!(out, plain, "{} {p:?}", isa.name());
+                    let mut out = vec![OTHER; rows * of];
+                    map_columns(&threads, &Chain, operands, &p, &mut out);
+                    for (i, &x) in out.iter().enumerate() {
+                        let wanted = match (i % of).checked_sub(first) {
+                            Some(column) if column < width => plain[i / of * width + column],
+                            _ => OTHER,
+                        };
+                        assert_eq!(x, wanted, "{} {p:?}: element {i}", isa.name());
+                    }
+                }
+            });
+        }
+    }
+}
+
+#[test]
 fn short_forms_are_broadcasts() {
     let (n, hw, channels) = (2, 6, 35);
     let shape = [n, hw, channels];

@@ -66,6 +66,44 @@ pub fn check(what: &dyn std::fmt::Debug, expected: &[f64], layer: &dyn Fn(&Threa
     }
 }
 
+/// Demands that `layer` computes the bits of `expected`, rows of `width`, as columns of a wider output as well, and does not
+/// touch the others; `residual` is what the columns hold before. `layer` gets the first column, all columns, and the output.
+#[track_caller]
+pub fn check_columns(
+    what: &dyn std::fmt::Debug,
+    width: usize,
+    expected: &[f32],
+    residual: Option<&[f32]>,
+    layer: &dyn Fn(usize, usize, &mut [f32]),
+) {
+    const OTHER: f32 = 1234.5;
+    for (first, behind) in [(0, 0), (0, 3), (5, 0), (16, 7)] {
+        let of = first + width + behind;
+        let mut out = vec![OTHER; expected.len() / width * of];
+        for (row, out) in out.chunks_exact_mut(of).enumerate() {
+            let columns = &mut out[first..][..width];
+            match residual {
+                Some(residual) => columns.copy_from_slice(&residual[row * width..][..width]),
+                None => columns.fill(f32::NAN),
+            }
+        }
+        layer(first, of, &mut out);
+        for (row, out) in out.chunks_exact(of).enumerate() {
+            for (column, x) in out.iter().enumerate() {
+                let wanted = match column.checked_sub(first) {
+                    Some(column) if column < width => expected[row * width + column],
+                    _ => OTHER,
+                };
+                assert_eq!(
+                    x.to_bits(),
+                    wanted.to_bits(),
+                    "{what:?}: column {column} of row {row}, {width} from {first} on of {of}"
+                );
+            }
+        }
+    }
+}
+
 /// The activation functions, by their definitions.
 pub fn activation(activation: Activation, x: f64) -> f64 {
     use libm::{erf, exp, expm1, log1p, sqrt, tanh};
