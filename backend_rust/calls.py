@@ -20,7 +20,8 @@ from tfrc.ir.shape import Dim, DimsAttr, Shape, count
 class Operand:
     """A buffer of a call: its role, what it holds, and the expression for its slice.
 
-    An `in_place` operand is what the call writes: its slice is the result's.
+    An `in_place` operand is what the call writes: its slice is the result's. One with `columns` is
+    the columns from the first number on, of as many as the second, of what is in its slice.
     """
 
     role: str
@@ -28,6 +29,7 @@ class Operand:
     shape: Shape
     slice: str
     in_place: bool = False
+    columns: tuple[int, int] | None = None
 
     @property
     def rank(self) -> int:
@@ -65,9 +67,9 @@ class Call:
         return found
 
     def option(self, role: str) -> str:
-        """`Some(slice)` or `None`."""
+        """`Some(slice)` or `None`, which it is as well for what lies in the output."""
         found = self.named(role)
-        return f"Some({found.slice})" if found else "None"
+        return f"Some({found.slice})" if found and not found.in_place else "None"
 
     def array(self, role: str) -> str:
         """The slices of a variadic operand: `[a, b]`, or the name of the array they came as."""

@@ -23,14 +23,15 @@ PRINTERS: dict[str, Print] = {}
 
 
 FUNCTIONS = frozenset(
-    "all any argmax argmin avg_pool2d batch_matmul broadcast broadcast_to channel concat conv1d "
-    "conv2d conv2d_backprop_filter conv3d conv3d_backprop_filter cumsum depthwise_conv2d "
-    "depthwise_conv2d_backprop_filter dynamic_conv1d dynamic_conv2d dynamic_conv3d gather integer "
-    "layer_norm layer_norm_in_place layers log_softmax log_softmax_in_place map map_any "
-    "map_any_in_place map_in_place math matmul max_pool2d max_pool2d_grad middle mirror_pad "
-    "one_hot pack packed_len pad random_bits random_key random_normal random_truncated_normal "
-    "random_uniform reduce reduce_any resize_bilinear resize_nearest rows same scalar segment_sum "
-    "simd slice softmax softmax_in_place split tile transpose".split()
+    "all any argmax argmin avg_pool2d batch_matmul broadcast broadcast_to channel columns concat "
+    "conv1d conv2d conv2d_backprop_filter conv3d conv3d_backprop_filter copy_columns cumsum "
+    "depthwise_conv2d depthwise_conv2d_backprop_filter dynamic_conv1d dynamic_conv2d "
+    "dynamic_conv3d gather integer layer_norm layer_norm_in_place layers log_softmax "
+    "log_softmax_in_place map map_any map_any_in_place map_columns map_in_place math matmul "
+    "max_pool2d max_pool2d_grad middle mirror_pad one_hot pack packed_len pad random_bits "
+    "random_key random_normal random_truncated_normal random_uniform reduce reduce_any "
+    "resize_bilinear resize_nearest rows same scalar segment_sum simd slice softmax "
+    "softmax_in_place split tile transpose".split()
 )
 """What tf-layers exports under a lower-case name, so that no variable hides it."""
 
@@ -53,6 +54,12 @@ F32_ONLY = frozenset(
 """Kernels that compute on f32 and on nothing else."""
 
 
+IN_COLUMNS = frozenset(
+    "conv1d conv2d conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d matmul map copy".split()
+)
+"""Kernels that work on columns of a wider tensor."""
+
+
 def print_call(call: Call) -> Printed:
     """The call in Rust. EmitError for a kernel, or an element type of it, that does not exist."""
     if call.kernel not in PRINTERS:
@@ -63,6 +70,9 @@ def print_call(call: Call) -> Printed:
                 f"rt.call @{call.kernel}: its {operand.role} is {TENSORFLOW_NAME[operand.element]},"
                 " but tf-layers has this kernel for float32 only: cast the model to float32"
             )
+    for operand in (*call.operands, *call.outs) if call.kernel not in IN_COLUMNS else ():
+        if operand.columns:
+            raise EmitError(f"rt.call @{call.kernel}: its {operand.role} cannot be rt.columns")
     return PRINTERS[call.kernel](call)
 
 
@@ -74,6 +84,15 @@ def squeezed(values: Sequence[int]) -> str:
 def with_activation(call: Call) -> tuple[str, str, bool]:
     """The builder for the activation, which most kernels have not."""
     return ("activation", activation(call.activation), call.activation is not None)
+
+
+def rows_of_product(call: Call) -> list[tuple[str, str, bool]]:
+    """The builders for a residual that lies in the output, and for columns of the output."""
+    residual, columns = call.named("residual"), call.out.columns
+    return [
+        ("accumulate", "", residual is not None and residual.in_place),
+        ("columns", ", ".join(map(rust.integer, columns or ())), columns is not None),
+    ]
 
 
 def conv_params(call: Call, filter: Sequence[int]) -> str:
@@ -90,6 +109,7 @@ def conv_params(call: Call, filter: Sequence[int]) -> str:
         ("pads", rust.array(pads), any(pads)),
         ("groups", rust.integer(groups), groups != 1),
         with_activation(call),
+        *rows_of_product(call),
     )
 
 
@@ -166,7 +186,8 @@ def depthwise_conv2d_backprop_filter(call: Call) -> Printed:
 def matmul(call: Call) -> Printed:
     """`matmul(threads, &DENSE, lhs, rhs, Some(bias), None, out)`."""
     k, n = call.operand("rhs").static()
-    params = chain(f"Matmul::new({rust.integer(k)}, {rust.integer(n)})", with_activation(call))
+    new = f"Matmul::new({rust.integer(k)}, {rust.integer(n)})"
+    params = chain(new, with_activation(call), *rows_of_product(call))
     arguments = [call.operand("lhs").slice, call.operand("rhs").slice]
     epilogue = [call.option("bias"), call.option("residual")]
     return Printed(
@@ -330,10 +351,20 @@ def layer_norm(call: Call) -> Printed:
     return Printed("layer_norm", [x.slice, *arguments], params, threads=True)
 
 
+def columns(x: Operand) -> str:
+    """`&Columns::new(64, 32, 256)`: where the elements lie in the slice."""
+    assert x.columns is not None, f"{x.role} is a slice of its own"
+    first, of = x.columns
+    return f"&Columns::new({', '.join(map(rust.integer, (first, int(x.shape[-1]), of)))})"
+
+
 @prints("copy")
 def copy(call: Call) -> Printed:
-    """`out.copy_from_slice(input)`, of the standard library."""
+    """`out.copy_from_slice(input)`, of the standard library; for columns, `copy_columns`."""
     source = call.operand("input").slice
+    if call.out.columns:
+        arguments = [columns(call.out), source, call.out.slice]
+        return Printed("copy_columns", arguments, uses=frozenset({"Columns"}))
     return Printed("copy_from_slice", [source], receiver=call.out.slice)
 
 
@@ -456,6 +487,8 @@ def random(call: Call) -> Printed:
 
 def form(x: Operand, out: Operand) -> tuple[str, str]:
     """How an operand of a map runs along the output: a function of tf-layers and its call."""
+    if x.columns:
+        return "columns", f"columns({columns(x)}, {x.slice})"
     if x.length == out.length:
         return "same", f"same({x.slice})"
     if x.length == Dim(0, 1):
@@ -496,6 +529,11 @@ def map_(call: Call) -> Printed:
         region, operands = f"&{call.body.vector(positions)}", rust.listing(texts)
         arguments = [region, call.out.slice, operands] if in_place else [region, operands]
         arguments += [] if in_place else [call.out.slice]
+        if call.out.columns:
+            function = "map_columns"
+            arguments.insert(-1, columns(call.out))
+        if any(x.columns for x in (*others, call.out)):
+            uses |= {"Columns"}
         return Printed(function, arguments, threads=True, uses=uses)
     if len(others) > MAX_OPERANDS:
         raise EmitError(f"a map of {len(others)} operands that are not all float32 is too large")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from xdsl.dialects.builtin import FloatAttr, f32, i1
+from xdsl.dialects.builtin import FloatAttr, i1
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from tfrc.backend_rust import rust, scalar_rules
@@ -16,7 +16,7 @@ from tfrc.backend_rust.options import EmitError
 from tfrc.backend_rust.vector_rules import VECTOR, VECTOR_CASTS
 from tfrc.ir import nn
 from tfrc.ir.nn.activation import AnyFloatAttr
-from tfrc.ir.nn.map import YieldOp
+from tfrc.ir.nn.map import YieldOp, runs_on_vectors
 from tfrc.ir.shape import element_of
 
 LONGEST_NAME = 4
@@ -165,25 +165,6 @@ def scalar_spell(op: Operation, operands: Sequence[Expr]) -> tuple[Rule, Sequenc
     return table[kind(op)], [*operands, *extra]
 
 
-ON_MASKS = (nn.LogicalNotOp, nn.LogicalAndOp, nn.LogicalOrOp, nn.CastOp)
-"""Operations that vectors do on bools, which are masks of lanes."""
-
-
-def is_vector(block: Block) -> bool:
-    """Whether all numbers are f32; comparisons may give bools in between."""
-    if any(argument.type != f32 for argument in block.args):
-        return False
-    for op in block.ops:
-        types = [value.type for value in op.operands]
-        if isinstance(op, nn.SelectOp):
-            types = types[1:]
-        allowed = {f32, i1} if isinstance(op, ON_MASKS) else {f32}
-        results = {f32} if isinstance(op, nn.ConstantOp) else {f32, i1}
-        if not allowed.issuperset(types) or not results.issuperset(r.type for r in op.results):
-            return False
-    return True
-
-
 def argument_names(count: int) -> list[str]:
     """`x`; `x, y`; `x, y, z`; `x0, x1, …`."""
     return list("xyz"[:count]) if count <= 3 else [f"x{i}" for i in range(count)]
@@ -268,7 +249,7 @@ class MapBody:
     @property
     def is_vector(self) -> bool:
         """Whether it runs on vectors of f32."""
-        return is_vector(self.block)
+        return runs_on_vectors(self.block)
 
     def vector(self, order: Sequence[int]) -> str:
         """The name of its region type; see `Regions.vector`."""

@@ -408,7 +408,7 @@ def written(func: FuncOp) -> set[SSAValue]:
     source: dict[SSAValue, SSAValue] = {}
     outs: set[SSAValue] = set()
     for op in func.body.block.ops:
-        if isinstance(op, rt.ViewOp):
+        if isinstance(op, rt.ViewOp | rt.ColumnsOp):
             source[op.result] = source.get(op.source, op.source)
         elif isinstance(op, rt.CallOp):
             outs.update(source.get(value, value) for value in op.outs)

@@ -144,6 +144,7 @@ class FunctionWriter:
         self._source = source
         self._scope = Scope(LOCALS)
         self._places: dict[SSAValue, Place] = {}
+        self._columns: dict[SSAValue, rt.ColumnsOp] = {}
         self._offsets: dict[SSAValue, Dim] = {}
         self._buffers: dict[Place, str] = {}
         self._pending: list[Buffer] = []
@@ -183,6 +184,9 @@ class FunctionWriter:
                     source, view = self._places[op.source], _whole(op.result)
                     first = source.first + offset
                     self._places[op.result] = Place(source.base, first, view.length, view.element)
+                case rt.ColumnsOp():
+                    self._places[op.result] = self._places[op.source]
+                    self._columns[op.result] = op
                 case rt.CallOp():
                     self._pending = []
                     self.statements.append(self._call(op))
@@ -190,6 +194,11 @@ class FunctionWriter:
                     pass
                 case _:
                     raise EmitError(f"{op.name} is no operation of the rt level: run all passes")
+
+    def _columns_of(self, value: SSAValue) -> tuple[int, int] | None:
+        """The first column of `value`, and how many there are, if it does not have all of them."""
+        op = self._columns.get(value)
+        return (op.begin, int(shape_of(op.source)[-1])) if op is not None else None
 
     def _allocate(self, op: AllocOp) -> None:
         offset = op.attributes.get(rt.OFFSET)
@@ -250,6 +259,9 @@ class FunctionWriter:
                 local = "input"
             type_ = rust.element(place.element, f"an operand of {op.kernel_name}")
             in_place = place in written
+            columns = self._columns_of(value)
+            if in_place and columns != self._columns_of(op.outs[0]):
+                raise EmitError(f"rt.call @{op.kernel_name} reads and writes parts of one buffer")
             if in_place:
                 local = "out"
             elif place.base in self.inputs:
@@ -264,7 +276,7 @@ class FunctionWriter:
             else:
                 part = self._buffer(value, base)
                 borrows.arena.reads.append(Loan(local, part, type_))
-            operands.append(Operand(role, place.element, shape_of(value), local, in_place))
+            operands.append(Operand(role, place.element, shape_of(value), local, in_place, columns))
         if array:
             parts = rust.listing([self._buffer(value, base) for value in op.ins])
             borrows.arena.reads.append(Loan("inputs", parts, "array"))
@@ -302,9 +314,13 @@ class FunctionWriter:
                 self.writes_state = True
                 borrows.variables.writes.append(Loan(local, self._variable(place), type_))
             else:
-                part = self._buffer(value, base if i == 0 else f"{base}_{i}", is_free=i == 0)
+                wanted, is_free = base if i == 0 else f"{base}_{i}", i == 0
+                if value in self._columns:
+                    wanted, is_free = self._concatenation(value), False
+                part = self._buffer(value, wanted, is_free)
                 borrows.arena.writes.append(Loan(local, part, type_))
-            outs.append(Operand(local, element_of(value), shape_of(value), local))
+            shape, columns = shape_of(value), self._columns_of(value)
+            outs.append(Operand(local, element_of(value), shape, local, columns=columns))
         return outs
 
     def _buffer(self, value: SSAValue, wanted: str, is_free: bool = False) -> str:
@@ -316,8 +332,16 @@ class FunctionWriter:
             self._buffers[place] = name
         return self._buffers[place]
 
+    def _concatenation(self, value: SSAValue) -> str:
+        """What the buffer of columns is called: as what joins them."""
+        op = self._columns[value]
+        nodes = node_names(op) or ["concat"]
+        return layer_names(nodes[0], self.scope_name, FUNCTIONS)[0]
+
     def _declare(self, name: str, value: SSAValue) -> str:
         place = self._places[value]
+        if value in self._columns:
+            value = self._columns[value].source
         if place.base not in self._offsets:
             raise EmitError("a kernel writes into an input or a weight: run all passes")
         type_ = rust.element(place.element, f"the tensor {name}")

@@ -51,7 +51,7 @@ from xdsl.traits import ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from tfrc.ir.nn.base import require
-from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of, text
+from tfrc.ir.shape import Dim, DimsAttr, buffer, count, element_of, shape_of, text
 
 OFFSET = "rt.offset"
 """The attribute of a planned `memref.alloc`: its first byte in the arena, as `#nn.dims<…>`.
@@ -181,6 +181,47 @@ class ViewOp(IRDLOperation):
                 f"rt.view: {text(shape_of(self.result))} from element {offset} does not fit into "
                 f"{text(shape_of(self.source))}",
             )
+
+
+@irdl_op_definition
+class ColumnsOp(IRDLOperation):
+    """`%v = rt.columns %b first <8> : memref<…x32xf32> to memref<…x16xf32>`: columns of `%b`.
+
+    `v[…, i] = b[…, first + i]`, where an operand of a concatenation along the last axis lies in the
+    result. The view is not contiguous, and lives as long as its source. Only kernels that know the
+    distance of two rows can take it: see `passes/columns.py`.
+    """
+
+    name = "rt.columns"
+
+    source = operand_def(MemRefType)
+    result = result_def(MemRefType)
+    first = prop_def(DimsAttr)
+
+    traits = traits_def(Pure())
+    assembly_format = "$source `first` $first attr-dict `:` type($source) `to` type($result)"
+
+    def __init__(self, source: SSAValue, first: int, width: int):
+        shape = (*shape_of(source)[:-1], Dim(0, width))
+        super().__init__(
+            operands=[source],
+            result_types=[buffer(element_of(source), shape)],
+            properties={"first": DimsAttr.of([first])},
+        )
+
+    @property
+    def begin(self) -> int:
+        """The first column."""
+        return int(self.first.dims[0])
+
+    def verify_(self) -> None:
+        *rows, of = shape_of(self.source)
+        *view, width = shape_of(self.result)
+        require(
+            rows == view and self.begin + int(width) <= int(of),
+            f"rt.columns: {text(shape_of(self.result))} from column {self.begin} on is no part of "
+            f"{text(shape_of(self.source))}",
+        )
 
 
 @irdl_op_definition
@@ -351,4 +392,4 @@ class CallOp(IRDLOperation):
             printer.print_region(self.body)
 
 
-RT = Dialect("rt", [WeightOp, VariableOp, SizeOp, ViewOp, CallOp], [])
+RT = Dialect("rt", [WeightOp, VariableOp, SizeOp, ViewOp, ColumnsOp, CallOp], [])

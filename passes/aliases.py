@@ -11,7 +11,7 @@ from tfrc.ir import rt
 
 def root(value: SSAValue) -> SSAValue:
     """The allocation, argument or constant whose bytes `value` is."""
-    while isinstance(value.owner, rt.ViewOp):
+    while isinstance(value.owner, rt.ViewOp | rt.ColumnsOp):
         value = value.owner.source
     return value
 
@@ -25,7 +25,7 @@ def covers_root(value: SSAValue) -> bool:
         if rt.elements(view.result) != rt.elements(view.source):
             return False
         value = view.source
-    return True
+    return not isinstance(value.owner, rt.ColumnsOp)
 
 
 def last_uses(function: FuncOp) -> dict[SSAValue, Operation]:

@@ -16,20 +16,22 @@ A contiguous slice becomes a view, and the inputs of a contiguous concatenation 
     rt.call @concat(inputs = %1,              %2 = rt.view %0 offset <16> …
         inputs = %x) -> %0 {axis = 0}         rt.call @copy(input = %x) -> %2
 
+The inputs of a concatenation along the last axis are computed in columns of it: see `columns.py`.
 The new value of a variable is computed in the variable: see `assignments.py`. What then selects by
 one bool becomes a call for each side, or for one, if the other lies there already: `sides.py`.
 
-Legal if the kernel reads an element before it writes the one in its place (`IN_PLACE`), the input
-has the result's type and is all of an allocation, and no alias of that allocation is read later or
-by another operand of the call. Arguments are never overwritten: an input belongs to the caller. An
-output is not read over either, but until it is written, what is computed on the way to it may lie
-there. A slice or concatenation along an axis with more than one element before it is not
-contiguous: its parts are copied.
+Legal if the kernel reads an element before it writes the one in its place (`IN_PLACE`; of a product
+that is the residual), the input has the result's type and is all of an allocation, and no alias of
+that allocation is read later or by another operand of the call. Arguments are never overwritten: an
+input belongs to the caller. An output is not read over either, but until it is written, what is
+computed on the way to it may lie there. A slice along an axis with more than one element before it
+is not contiguous: it is copied.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import cast
 
 from xdsl.context import Context
@@ -45,7 +47,10 @@ from tfrc.ir.nn.base import get_ints
 from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
 from tfrc.passes.aliases import covers_root, root
 from tfrc.passes.assignments import Assignments
+from tfrc.passes.columns import Columns
+from tfrc.passes.free_early import free_early
 from tfrc.passes.kernels import IN_PLACE
+from tfrc.passes.plan_arena import bytes_of, lives_of
 from tfrc.passes.sides import split
 
 NOTHING, ONE = Dim(0, 0), Dim(0, 1)
@@ -249,9 +254,11 @@ def joins_contiguously(op: rt.CallOp) -> bool:
     return all(dim == ONE for dim in shape_of(op.outs[0])[:axis])
 
 
-def reuse(function: FuncOp) -> None:
-    """Rewrite every call of `function` that can save a buffer or a copy."""
+def rewrite(function: FuncOp, kept: frozenset[int]) -> Columns:
+    """Rewrite every call that can save a buffer or a copy, but the concatenations `kept`."""
     Assignments(function).rewrite()
+    columns = Columns(function)
+    columns.rewrite(kept)
     state = Reuse.of(function)
     for op in list(function.body.block.ops):
         if isinstance(op, rt.CallOp):
@@ -261,6 +268,40 @@ def reuse(function: FuncOp) -> None:
             sides = split(op)
             if sides != [op]:
                 Rewriter.replace_op(op, sides, [])
+    return columns
+
+
+def cut(function: FuncOp, kept: frozenset[int]) -> tuple[int, set[int]]:
+    """The peak of a batch of one without `kept`, and the concatenations that take part in it."""
+    trial = function.clone()
+    columns = rewrite(trial, kept)
+    free_early(trial)
+    lives = lives_of(trial)
+    live = [0] * (len(trial.body.block.ops) + 1)
+    for op, (begin, end) in lives.items():
+        live[begin] += bytes_of(op.memref).at(1)
+        live[end + 1] -= bytes_of(op.memref).at(1)
+    sums = list(accumulate(live))
+    peak = max(sums)
+    at = sums.index(peak)
+    widest = {op.memref for op, (begin, end) in lives.items() if begin <= at <= end}
+    return peak, {columns.widest[each] for each in widest & columns.widest.keys()}
+
+
+def reuse(function: FuncOp) -> None:
+    """Rewrite every call of `function` that can save a buffer or a copy.
+
+    Where the result of a concatenation would begin so early that the peak rises, it is kept.
+    """
+    every = frozenset(range(len(Columns(function).concats)))
+    kept: frozenset[int] = frozenset()
+    if every:
+        limit, _ = cut(function, every)
+        peak, widest = cut(function, kept)
+        while peak > limit:
+            kept = kept | widest if widest else every
+            peak, widest = cut(function, kept)
+    rewrite(function, kept)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,13 @@ PANEL = 16
 FALLIBLE = frozenset({"gather"})
 """Kernels that refuse what they are given: an index is out of range."""
 
+PRODUCTS = frozenset(
+    "conv1d conv2d conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d matmul".split()
+)
+"""Kernels that end in the epilogue of a product: it adds a residual, and writes rows anywhere."""
+
 IN_PLACE: dict[str, frozenset[str]] = {
+    **dict.fromkeys(PRODUCTS, frozenset({"residual"})),
     "map": frozenset({"inputs"}),
     "softmax": frozenset({"input"}),
     "log_softmax": frozenset({"input"}),

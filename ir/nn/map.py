@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import TensorType
+from xdsl.dialects.builtin import TensorType, f32, i1
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -21,6 +21,7 @@ from xdsl.traits import IsTerminator, Pure
 
 from tfrc.ir.nn.base import require, require_shape
 from tfrc.ir.nn.constant import ConstantOp
+from tfrc.ir.nn.elementwise import CastOp, LogicalAndOp, LogicalNotOp, LogicalOrOp, SelectOp
 from tfrc.ir.nn.elementwise_kinds import ElementwiseOp
 from tfrc.ir.shape import broadcast, element_of, shape_of, tensor, text
 
@@ -38,6 +39,25 @@ class YieldOp(IRDLOperation):
 
     def __init__(self, value: SSAValue):
         super().__init__(operands=[value])
+
+
+ON_MASKS = (LogicalNotOp, LogicalAndOp, LogicalOrOp, CastOp)
+"""Operations that vectors do on bools, which are masks of lanes."""
+
+
+def runs_on_vectors(body: Block) -> bool:
+    """Whether all numbers of a body are f32; comparisons may give bools in between."""
+    if any(argument.type != f32 for argument in body.args):
+        return False
+    for op in body.ops:
+        types = [value.type for value in op.operands]
+        if isinstance(op, SelectOp):
+            types = types[1:]
+        allowed = {f32, i1} if isinstance(op, ON_MASKS) else {f32}
+        results = {f32} if isinstance(op, ConstantOp) else {f32, i1}
+        if not allowed.issuperset(types) or not results.issuperset(r.type for r in op.results):
+            return False
+    return True
 
 
 @irdl_op_definition

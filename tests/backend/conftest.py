@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from xdsl.dialects.func import Func, FuncOp
 from xdsl.dialects.memref import MemRef
 from xdsl.ir import SSAValue
 from xdsl.parser import Parser
+from xdsl.passes import ModulePass
 
 from tfrc.backend_rust import Features
 from tfrc.backend_rust.signatures import tensor_names, written
@@ -72,7 +73,7 @@ PASSES = (ElementwiseToMapPass, SelectKernelsPass, InPlacePass, FreeEarlyPass, P
 """What makes a planned module of one in the `nn` dialect."""
 
 
-def parse(text: str) -> Planned:
+def parse(text: str, passes: Sequence[type[ModulePass]]) -> Planned:
     """The module of a text, planned; every weight that it names is random."""
     ctx = CompilerContext()
     for dialect in (Builtin, Func, MemRef, nn.NN, rt.RT):
@@ -88,7 +89,7 @@ def parse(text: str) -> Planned:
             array = rng.integers(0, 2, static_shape(op.type))
             ctx.weights.add(op.key, array.astype(numpy_dtype(element_of(op.type))))
     if "rt.call" not in text:
-        for each in PASSES:
+        for each in passes:
             each().apply(ctx, module)
         module.verify()
     return Planned(module, ctx.weights)
@@ -157,12 +158,16 @@ def elementwise(type_: str) -> str:
 
 @pytest.fixture
 def planned() -> Callable[[str], Planned]:
-    """`planned("mlp")` is tests/backend/mlp.mlir; a text that is no name is a module itself."""
+    """`planned("mlp")` is tests/backend/mlp.mlir; a text that is no name is a module itself.
 
-    def get(name_or_text: str) -> Planned:
+    `without` are passes that do not run.
+    """
+
+    def get(name_or_text: str, without: Sequence[type[ModulePass]] = ()) -> Planned:
+        passes = [each for each in PASSES if each not in without]
         if name_or_text == "elementwise":
-            return parse("".join(map(elementwise, UNARY)))
+            return parse("".join(map(elementwise, UNARY)), passes)
         path = HERE / f"{name_or_text}.mlir"
-        return parse(path.read_text() if name_or_text.isidentifier() else name_or_text)
+        return parse(path.read_text() if name_or_text.isidentifier() else name_or_text, passes)
 
     return get

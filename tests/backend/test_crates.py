@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from crates import cargo, needs_cargo, succeed
+from xdsl.dialects.builtin import StringAttr
 
 from tfrc.backend_rust import CrateOptions, emit_crate
+from tfrc.passes.free_early import FreeEarlyPass
+from tfrc.passes.in_place import InPlacePass
 
 BATCH = 3
 
@@ -135,6 +139,33 @@ def test_example_refuses_bad_files(crate: Path, tmp_path: Path) -> None:
         assert done.stderr.startswith("error: ")
         assert "panicked" not in done.stderr
     assert not Path(out).exists()
+
+
+def test_flags_do_not_change_the_bits(planned: Callable[..., Any], tmp_path: Path) -> None:
+    """Residuals, fans, concatenations, slices and pads, in place or not, freed early or not."""
+    model = planned("memory")
+    for i, (inplace, memdrop) in enumerate(product([[], [InPlacePass]], [[], [FreeEarlyPass]])):
+        for function in planned("memory", without=[*inplace, *memdrop]).functions:
+            function.detach()
+            function.sym_name = StringAttr(f"{function.sym_name.data}_{i}")
+            model.module.body.block.add_op(function)
+    features = model.features(BATCH)
+    emit_crate(
+        model.module, model.weights, CrateOptions("memory", runtime="path"), tmp_path, features
+    )
+    bits: dict[str, set[tuple[bytes, ...]]] = {}
+    for signature in features:
+        base = signature.rstrip("_0123456789")
+        np.savez(tmp_path / "in.npz", **features[base].inputs)
+        files = [str(tmp_path / "in.npz"), str(tmp_path / "out.npz")]
+        done = predict(tmp_path, *files, "--signature", signature)
+        assert done.returncode == 0, done.stderr
+        with np.load(tmp_path / "out.npz") as out:
+            outputs = tuple(array.tobytes() for array in out.values())
+        bits.setdefault(base, set()).add(outputs)
+    assert len(bits) == len(features) / 5
+    assert all(len(different) == 1 for different in bits.values())
+    succeed(tmp_path, "test", "--test", "predictions", CARGO_PROFILE_DEV_OPT_LEVEL="0")
 
 
 BAD_INPUTS = """

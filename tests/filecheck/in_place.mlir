@@ -209,3 +209,117 @@ func.func @sides(%c: memref<i1>, %x: memref<2x4xf32>, %y: memref<2x4xf32>, %out:
   }
   func.return
 }
+
+// A product adds to the residual where it lies, unless the residual is its input as well, is read
+// later, or belongs to the caller.
+// CHECK-LABEL: func.func @residual
+// CHECK:         rt.call @conv2d(input = %x, filter = %w) -> [[A:%.*]] {
+// CHECK:         rt.call @conv2d(input = %x, filter = %w, residual = [[A]]) -> [[A]] {
+// CHECK:         rt.call @conv2d(input = [[A]], filter = %w, residual = [[A]]) -> [[B:%.*]] {
+// CHECK:         rt.call @matmul(lhs = [[B]], rhs = %m, residual = %y) -> %out0
+// CHECK-NEXT:    rt.call @transpose(input = [[B]])
+func.func @residual(%x: memref<1x4x4x8xf32>, %y: memref<1x4x4x8xf32>, %out0: memref<1x4x4x8xf32>, %out1: memref<8x4x4x1xf32>) {
+  %w = rt.weight @w packing "panels" : memref<1x1x8x8xf32>
+  %m = rt.weight @m packing "panels" : memref<8x8xf32>
+  %0 = memref.alloc() : memref<1x4x4x8xf32>
+  rt.call @conv2d(input = %x, filter = %w) -> %0 {strides = array<i64: 1, 1>} : (memref<1x4x4x8xf32>, memref<1x1x8x8xf32>) -> memref<1x4x4x8xf32>
+  %1 = memref.alloc() : memref<1x4x4x8xf32>
+  rt.call @conv2d(input = %x, filter = %w, residual = %0) -> %1 {strides = array<i64: 1, 1>} : (memref<1x4x4x8xf32>, memref<1x1x8x8xf32>, memref<1x4x4x8xf32>) -> memref<1x4x4x8xf32>
+  %2 = memref.alloc() : memref<1x4x4x8xf32>
+  rt.call @conv2d(input = %1, filter = %w, residual = %1) -> %2 {strides = array<i64: 1, 1>} : (memref<1x4x4x8xf32>, memref<1x1x8x8xf32>, memref<1x4x4x8xf32>) -> memref<1x4x4x8xf32>
+  rt.call @matmul(lhs = %2, rhs = %m, residual = %y) -> %out0 : (memref<1x4x4x8xf32>, memref<8x8xf32>, memref<1x4x4x8xf32>) -> memref<1x4x4x8xf32>
+  rt.call @transpose(input = %2) -> %out1 {permutation = array<i64: 3, 2, 1, 0>} : (memref<1x4x4x8xf32>) -> memref<8x4x4x1xf32>
+  memref.dealloc %0 : memref<1x4x4x8xf32>
+  memref.dealloc %1 : memref<1x4x4x8xf32>
+  memref.dealloc %2 : memref<1x4x4x8xf32>
+  func.return
+}
+
+// A chain of concatenations along the last axis is one buffer: products write their columns of it,
+// maps read them, and what neither can write is copied.
+// CHECK-LABEL: func.func @columns
+// CHECK:         [[C:%.*]] = memref.alloc(%N) : memref<?x12xf32>
+// CHECK-NEXT:    [[A:%.*]] = rt.columns [[C]] first <0> : memref<?x12xf32> to memref<?x4xf32>
+// CHECK-NEXT:    rt.call @matmul(lhs = %x, rhs = %w) -> [[A]]
+// CHECK-NEXT:    [[B:%.*]] = memref.alloc(%N) : memref<?x4xf32>
+// CHECK-NEXT:    rt.call @map(inputs = [[A]]) -> [[B]]
+// CHECK:         rt.call @softmax(input = [[B]]) -> [[B]]
+// CHECK-NEXT:    [[D:%.*]] = rt.columns [[C]] first <4> : memref<?x12xf32> to memref<?x4xf32>
+// CHECK-NEXT:    rt.call @copy(input = [[B]]) -> [[D]]
+// CHECK-NEXT:    [[E:%.*]] = rt.columns [[C]] first <8> : memref<?x12xf32> to memref<?x4xf32>
+// CHECK-NEXT:    rt.call @matmul(lhs = %y, rhs = %w) -> [[E]]
+// CHECK-NEXT:    rt.call @sum(input = [[C]]) -> %out
+func.func @columns(%x: memref<?x4xf32>, %y: memref<?x4xf32>, %out: memref<12xf32>) {
+  %w = rt.weight @w packing "panels" : memref<4x4xf32>
+  %N = rt.size <N> : index
+  %0 = memref.alloc(%N) : memref<?x4xf32>
+  rt.call @matmul(lhs = %x, rhs = %w) -> %0 : (memref<?x4xf32>, memref<4x4xf32>) -> memref<?x4xf32>
+  %1 = memref.alloc(%N) : memref<?x4xf32>
+  rt.call @map(inputs = %0) -> %1 : (memref<?x4xf32>) -> memref<?x4xf32> {
+  ^bb0(%a: f32):
+    %8 = nn.exp %a : f32
+    nn.yield %8 : f32
+  }
+  %2 = memref.alloc(%N) : memref<?x4xf32>
+  rt.call @softmax(input = %1) -> %2 {axis = 1 : i64} : (memref<?x4xf32>) -> memref<?x4xf32>
+  %3 = memref.alloc(%N) : memref<?x8xf32>
+  rt.call @concat(inputs = %0, inputs = %2) -> %3 {axis = 1 : i64} : (memref<?x4xf32>, memref<?x4xf32>) -> memref<?x8xf32>
+  %4 = memref.alloc(%N) : memref<?x4xf32>
+  rt.call @matmul(lhs = %y, rhs = %w) -> %4 : (memref<?x4xf32>, memref<4x4xf32>) -> memref<?x4xf32>
+  %5 = memref.alloc(%N) : memref<?x12xf32>
+  rt.call @concat(inputs = %3, inputs = %4) -> %5 {axis = 1 : i64} : (memref<?x8xf32>, memref<?x4xf32>) -> memref<?x12xf32>
+  rt.call @sum(input = %5) -> %out {axes = array<i64: 0>, keep_dims = false} : (memref<?x12xf32>) -> memref<12xf32>
+  memref.dealloc %0 : memref<?x4xf32>
+  memref.dealloc %1 : memref<?x4xf32>
+  memref.dealloc %2 : memref<?x4xf32>
+  memref.dealloc %3 : memref<?x8xf32>
+  memref.dealloc %4 : memref<?x4xf32>
+  memref.dealloc %5 : memref<?x12xf32>
+  func.return
+}
+
+// A residual is computed in the columns that the product adds to.
+// CHECK-LABEL: func.func @residual_columns
+// CHECK:         [[A:%.*]] = rt.columns %out first <0>
+// CHECK-NEXT:    rt.call @matmul(lhs = %x, rhs = %w) -> [[A]]
+// CHECK-NEXT:    rt.call @matmul(lhs = %y, rhs = %w, residual = [[A]]) -> [[A]]
+// CHECK-NEXT:    [[B:%.*]] = rt.columns %out first <4>
+// CHECK-NEXT:    rt.call @copy(input = %x) -> [[B]]
+func.func @residual_columns(%x: memref<2x4xf32>, %y: memref<2x4xf32>, %out: memref<2x8xf32>) {
+  %w = rt.weight @w packing "panels" : memref<4x4xf32>
+  %0 = memref.alloc() : memref<2x4xf32>
+  rt.call @matmul(lhs = %x, rhs = %w) -> %0 : (memref<2x4xf32>, memref<4x4xf32>) -> memref<2x4xf32>
+  %1 = memref.alloc() : memref<2x4xf32>
+  rt.call @matmul(lhs = %y, rhs = %w, residual = %0) -> %1 : (memref<2x4xf32>, memref<4x4xf32>, memref<2x4xf32>) -> memref<2x4xf32>
+  rt.call @concat(inputs = %1, inputs = %x) -> %out {axis = 1 : i64} : (memref<2x4xf32>, memref<2x4xf32>) -> memref<2x8xf32>
+  memref.dealloc %0 : memref<2x4xf32>
+  memref.dealloc %1 : memref<2x4xf32>
+  func.return
+}
+
+// Not if a kernel between the parts reads one and writes the other, or one that needs adjacent
+// rows reads a part: these are copied.
+// CHECK-LABEL: func.func @no_columns
+// CHECK:         [[A:%.*]] = memref.alloc() : memref<2x4xf32>
+// CHECK:         rt.call @matmul(lhs = %x, rhs = %w) -> [[A]]
+// CHECK-NEXT:    rt.call @transpose(input = [[A]]) -> %out1
+// CHECK-NEXT:    [[B:%.*]] = rt.columns %out0 first <4>
+// CHECK-NEXT:    rt.call @map(inputs = [[A]]) -> [[B]]
+// CHECK:         [[C:%.*]] = rt.columns %out0 first <0>
+// CHECK-NEXT:    rt.call @copy(input = [[A]]) -> [[C]]
+func.func @no_columns(%x: memref<2x4xf32>, %out0: memref<2x8xf32>, %out1: memref<4x2xf32>) {
+  %w = rt.weight @w packing "panels" : memref<4x4xf32>
+  %0 = memref.alloc() : memref<2x4xf32>
+  rt.call @matmul(lhs = %x, rhs = %w) -> %0 : (memref<2x4xf32>, memref<4x4xf32>) -> memref<2x4xf32>
+  rt.call @transpose(input = %0) -> %out1 {permutation = array<i64: 1, 0>} : (memref<2x4xf32>) -> memref<4x2xf32>
+  %1 = memref.alloc() : memref<2x4xf32>
+  rt.call @map(inputs = %0) -> %1 : (memref<2x4xf32>) -> memref<2x4xf32> {
+  ^bb0(%a: f32):
+    %2 = nn.exp %a : f32
+    nn.yield %2 : f32
+  }
+  rt.call @concat(inputs = %0, inputs = %1) -> %out0 {axis = 1 : i64} : (memref<2x4xf32>, memref<2x4xf32>) -> memref<2x8xf32>
+  memref.dealloc %0 : memref<2x4xf32>
+  memref.dealloc %1 : memref<2x4xf32>
+  func.return
+}

@@ -88,3 +88,11 @@ func.func @when(%x: memref<4xf32>, %out: memref<4xf32>) {
   rt.call @copy(input = %x) -> %out when(%x) : (memref<4xf32>, memref<4xf32>) -> memref<4xf32>
   func.return
 }
+
+// -----
+
+// CHECK: rt.columns: 4x3 from column 6 on is no part of 4x8
+func.func @columns(%x: memref<4x8xf32>) {
+  %0 = rt.columns %x first <6> : memref<4x8xf32> to memref<4x3xf32>
+  func.return
+}

@@ -14,6 +14,7 @@ func.func @serving_default(%x: memref<?x4xf32>, %out: memref<?x2xf32>) {
   %c = memref.alloc() : memref<i1>
   rt.call @softmax(input = %0) -> %out when(%c, not %c) {axis = 1 : i64} : (memref<?x2xf32>, memref<i1>, memref<i1>) -> memref<?x2xf32>
   memref.dealloc %c : memref<i1>
+  %d = rt.columns %0 first <1> : memref<?x2xf32> to memref<?x1xf32>
   rt.call @softmax(input = %0) -> %out {axis = 1 : i64} : (memref<?x2xf32>) -> memref<?x2xf32>
   memref.dealloc %0 : memref<?x2xf32>
   memref.dealloc %s : memref<16xf32>
