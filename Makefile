@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-python check-rust test-python test-rust test-wheel bless bench bench-peers docs clean
+.PHONY: help demo test check check-python check-rust test-python test-rust test-targets sanitize test-wheel bless bench bench-peers docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ test-python: $(VENV)/ready cargo browser
 
 test-rust: cargo
 	cd runtime/tf-layers && cargo test --release
+
+test-targets: cargo  ## The kernels on NEON and WebAssembly, emulated; takes minutes
+	tests/targets/emulated.sh
+
+sanitize: cargo  ## The kernels between inaccessible pages, under valgrind, AddressSanitizer and Miri; takes long
+	tests/targets/sanitize.sh
 
 test-wheel: $(VENV)/ready  ## Build the wheel from the sdist, install it alone, compile a model
 	$(BIN)/python tests/wheel.py

@@ -6,7 +6,7 @@
 //!
 //! How the parts fit:
 //! - [`simd`]: one trait over the vector instruction sets, and [`simd::dispatch`], which picks one. All kernels are
-//!   written once over this trait. `unsafe` is allowed here and in `kernels`, nowhere else.
+//!   written once over this trait. `unsafe` is allowed here and in `kernels`, nowhere else (but in the tests' allocator).
 //! - `kernels`: the register-tiled matrix product that matmul and convolutions share, depthwise convolution, and the
 //!   worker threads behind [`Threads`].
 //! - [`Activation`]: the functions that a matmul or convolution applies to its result while it is in registers or L1.
@@ -29,6 +29,9 @@ mod copy;
 mod depthwise_conv2d;
 mod error;
 mod gather;
+#[cfg(all(test, unix, not(miri)))]
+#[allow(unsafe_code)]
+mod guard_pages;
 pub mod integer;
 mod kernels;
 pub mod layers;

@@ -14,6 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "the machine has no threads")]
     fn whole_units_for_every_thread() {
         let two = Threads::new(2);
         for (length, unit, least, expected) in [

@@ -195,9 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn embedded_copied_and_read_agree() {
+    fn embedded_and_copied_agree() {
         check(&Weights::embedded(&EMBEDDED));
         check(&Weights::from_bytes(&EMBEDDED.0, 24).unwrap());
+    }
+
+    #[test]
+    #[cfg_attr(
+        target_family = "wasm",
+        ignore = "there is no folder for temporary files"
+    )]
+    fn read_from_a_file() {
         let path = std::env::temp_dir().join(format!("tf_layers_weights_{}", std::process::id()));
         std::fs::write(&path, EMBEDDED.0).unwrap();
         let read = Weights::read(&path, 24);

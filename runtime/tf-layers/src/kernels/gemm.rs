@@ -404,6 +404,8 @@ fn kernels() -> &'static Kernels {
         Isa::Neon => &tile::NEON,
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         Isa::Wasm => &tile::WASM,
+        #[cfg(feature = "portable4")]
+        Isa::Portable4 => &tile::PORTABLE4,
         _ => &tile::PORTABLE,
     }
 }

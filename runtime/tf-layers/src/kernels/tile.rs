@@ -124,7 +124,8 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize>(s: S, t: &Tile) {
             let mut inner = outer;
             for _ in 0..t.inner {
                 let mut a = inner;
-                let mut middle = a.add(HALF * t.a_stride);
+                // Beyond the rows of a small tile, where nothing is read from it.
+                let mut middle = a.wrapping_add(HALF * t.a_stride);
                 let end = a.add(t.length);
                 while a < end {
                     s.prefetch(next);
@@ -147,7 +148,7 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize>(s: S, t: &Tile) {
                         })
                     });
                     a = a.add(1);
-                    middle = middle.add(1);
+                    middle = middle.wrapping_add(1);
                     b = b.add(PANEL);
                 }
                 inner = inner.add(t.inner_stride);
@@ -216,13 +217,24 @@ pub(super) static AVX2: Kernels = kernels! { crate::simd::Avx2:
 };
 
 /// 32 registers: 24 accumulators, 4 vectors of `b`, and one to broadcast.
+#[cfg(any(target_arch = "aarch64", feature = "portable4"))]
+macro_rules! kernels_of_4_lanes {
+    ($token:ty) => {
+        kernels! { $token:
+            1 vectors: 1 2 3 4 5 6;
+            2 vectors: 1 2 3 4 5 6;
+            3 vectors: 1 2 3 4 5 6;
+            4 vectors: 1 2 3 4 5 6;
+        }
+    };
+}
+
 #[cfg(target_arch = "aarch64")]
-pub(super) static NEON: Kernels = kernels! { crate::simd::Neon:
-    1 vectors: 1 2 3 4 5 6;
-    2 vectors: 1 2 3 4 5 6;
-    3 vectors: 1 2 3 4 5 6;
-    4 vectors: 1 2 3 4 5 6;
-};
+pub(super) static NEON: Kernels = kernels_of_4_lanes!(crate::simd::Neon);
+
+/// The tiles of NEON.
+#[cfg(feature = "portable4")]
+pub(super) static PORTABLE4: Kernels = kernels_of_4_lanes!(crate::simd::Portable4);
 
 /// Compiled by the browser to 16 registers on x86-64: 8 accumulators, and temporaries, as multiply-add is two steps.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]

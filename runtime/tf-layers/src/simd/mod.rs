@@ -57,6 +57,8 @@ pub use avx512::Avx512;
 pub use neon::Neon;
 pub use peak::peak_gflops;
 pub use portable::Portable;
+#[cfg(feature = "portable4")]
+pub use portable::Portable4;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use wasm::Wasm;
 
@@ -278,12 +280,15 @@ pub trait WithSimd {
     fn call<S: Simd>(self, s: S) -> Self::Output;
 }
 
-/// The instruction sets, the portable one first.
+/// The instruction sets, the portable ones first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Isa {
+    /// Plain Rust on arrays of 4: the feature `portable4`, by which the tests of any machine take the paths of the
+    /// instruction sets with 4 lanes. Used only where it is asked for.
+    Portable4 = 1,
     /// Plain Rust on arrays of 8.
-    Portable = 1,
+    Portable,
     /// WebAssembly `simd128`: 4 lanes.
     Wasm,
     /// Arm Advanced SIMD: 4 lanes.
@@ -295,11 +300,19 @@ pub enum Isa {
 }
 
 impl Isa {
-    const ALL: [Isa; 5] = [Isa::Portable, Isa::Wasm, Isa::Neon, Isa::Avx2, Isa::Avx512];
+    const ALL: [Isa; 6] = [
+        Isa::Portable4,
+        Isa::Portable,
+        Isa::Wasm,
+        Isa::Neon,
+        Isa::Avx2,
+        Isa::Avx512,
+    ];
 
     /// The name that the environment variable `TF_LAYERS_ISA` takes.
     pub const fn name(self) -> &'static str {
         match self {
+            Isa::Portable4 => "portable4",
             Isa::Portable => "portable",
             Isa::Wasm => "wasm",
             Isa::Neon => "neon",
@@ -311,6 +324,7 @@ impl Isa {
     /// Whether this machine has the instruction set, and this build contains it.
     pub fn is_available(self) -> bool {
         match self {
+            Isa::Portable4 => cfg!(feature = "portable4"),
             Isa::Portable => true,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => {
@@ -400,6 +414,8 @@ pub fn dispatch<W: WithSimd>(op: W) -> W::Output {
         Isa::Neon => op.call(Neon::new()),
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         Isa::Wasm => op.call(Wasm::new()),
+        #[cfg(feature = "portable4")]
+        Isa::Portable4 => op.call(Portable4::new()),
         _ => op.call(Portable::new()),
     }
 }

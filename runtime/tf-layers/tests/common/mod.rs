@@ -1,6 +1,10 @@
 //! Random tensors, and comparison with a naive loop.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+#[cfg(all(unix, not(miri)))]
+#[path = "../../src/guard_pages.rs"]
+mod guard_pages;
+
 use tf_layers::simd::Isa;
 use tf_layers::{Activation, Threads, pack, packed_len};
 
