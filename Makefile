@@ -7,10 +7,10 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-python check-rust test-python test-rust test-targets sanitize test-wheel bless bench bench-peers docs clean
+.PHONY: help demo test check check-python check-rust test-python test-rust test-targets sanitize test-wheel bless bench bench-peers bench-classifiers docs clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready cargo  ## Compile, build and run two models, beside TensorFlow
 	$(BIN)/python examples/demo.py
@@ -57,6 +57,9 @@ bench-peers: $(VENV)/ready $(PEERS)/ready cargo  ## Time, memory and start besid
 	test -f $(ZOO)/lstm_classifier/io.npz || $(PEERS)/bin/python benchmarks/zoo.py $(ZOO)
 	$(BIN)/python benchmarks/run_peers.py $(ZOO) --peers-python $(PEERS)/bin/python
 	$(BIN)/python benchmarks/report.py
+
+bench-classifiers: $(VENV)/ready cargo  ## Classifiers of tf2rust's kind beside TensorFlow; needs a quiet machine
+	$(BIN)/python benchmarks/classifiers.py $(ZOO)
 
 $(PEERS)/ready: benchmarks/requirements-peers.txt
 	$(PYTHON) -m venv $(PEERS)

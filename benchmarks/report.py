@@ -78,24 +78,22 @@ def picture(table: dict[str, dict[str, float]], path: Path) -> None:
     figure.savefig(path)
 
 
-def main() -> None:
-    """Write the report."""
-    results = json.loads((RESULTS / "peers.json").read_text())
+def header(results: dict[str, Any], title: str, command: str) -> list[str]:
+    """What was measured, on what, and how to do it again."""
     about = results["machine"]
-    times = medians(results, "median_ms")
-    text = [
-        "# tfrc beside other runtimes",
+    return [
+        f"# {title}",
         "",
         f"Machine: {about['cpu']} ({about['model']}), {about['cores']} cores, AVX-512: "
         f"{'yes' if about['avx512'] else 'no'}. Medians over interleaved rounds, each runtime in a "
-        "fresh process: `make bench-peers`.",
-        "",
-        *markdown("Time of a run, ms", times, 3),
-        *markdown("Peak resident memory, MiB", medians(results, "rss_mib"), 0),
-        *markdown("Process start to first output, s", medians(results, "cold_s"), 3),
-        "## Largest error, relative to the output's largest magnitude",
+        f"fresh process: `{command}`.",
         "",
     ]
+
+
+def errors(results: dict[str, Any]) -> list[str]:
+    """How far outputs are from eager TensorFlow's, and what failed."""
+    text = ["## Largest error, relative to the output's largest magnitude", ""]
     for line, row in medians(results, "error").items():
         text.append(f"- {line}: " + ", ".join(f"{peer} {e:.0e}" for peer, e in sorted(row.items())))
     failures = {
@@ -105,8 +103,20 @@ def main() -> None:
         for record in records
         if "failed" in record
     }
-    if failures:
-        text += ["", "## What failed", "", *sorted(failures)]
+    return [*text, "", "## What failed", "", *sorted(failures)] if failures else text
+
+
+def main() -> None:
+    """Write the report."""
+    results = json.loads((RESULTS / "peers.json").read_text())
+    times = medians(results, "median_ms")
+    text = [
+        *header(results, "tfrc beside other runtimes", "make bench-peers"),
+        *markdown("Time of a run, ms", times, 3),
+        *markdown("Peak resident memory, MiB", medians(results, "rss_mib"), 0),
+        *markdown("Process start to first output, s", medians(results, "cold_s"), 3),
+        *errors(results),
+    ]
     (RESULTS / "peers.md").write_text("\n".join(text) + "\n")
     picture(times, RESULTS / "peers.svg")
 

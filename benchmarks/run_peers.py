@@ -75,23 +75,28 @@ def build_tfrc(folder: Path, target: Path) -> Path:
     )
     (driver / "Cargo.toml").write_text(
         f'[package]\nname = "{package}"\nversion = "0.1.0"\nedition = "2024"\n\n[workspace]\n\n'
-        f"[dependencies]\nprotocol = {{ path = {json.dumps(str(HERE / 'rust/protocol'))} }}\n"
-        f'model = {{ path = "../tfrc_crate", package = "{name}" }}\n\n'
-        '[profile.release]\nopt-level = 3\nlto = "thin"\n'
+        f"[dependencies]\nprotocol = {{ path = {json.dumps(str(HERE / 'rust/protocol'))}, "
+        f'features = ["allocations"] }}\nmodel = {{ path = "../tfrc_crate", package = "{name}" }}'
+        '\n\n[profile.release]\nopt-level = 3\nlto = "thin"\nstrip = true\n'
     )
+    source = (crate / "src/lib.rs").read_text()
+    method = re.search(r"pub fn predict\(\s*&mut self,(.*?)\) ->", source, re.DOTALL)
+    assert method is not None, "the crate has one signature"
+    names = list(feeds)  # the crate may have its inputs in another order
     arguments = ", ".join(
-        f"job.inputs[{i}].{RUST_TYPE[str(value.dtype)].lower()}()"
-        for i, value in enumerate(feeds.values())
+        f"job.inputs[{names.index(name)}].{RUST_TYPE[str(feeds[name].dtype)].lower()}()"
+        for name in re.findall(r"(\w+): &\[", method[1])
     )
-    output = re.search(r"pub (\w+): &'session \[f32\]", (crate / "src/lib.rs").read_text())
+    output = re.search(r"pub (\w+): &'session \[f32\]", source)
     assert output is not None, "the crate has an output of float32"
     (driver / "src/main.rs").write_text(
         "//! Drives a crate that tfrc made, with the protocol of the other runtimes.\n\n"
         "fn main() {\n    let job = protocol::Job::from_args();\n"
         "    let model = model::Model::new();\n"
         "    let mut session = model.session(job.batch()).with_threads(job.threads);\n"
-        f"    job.drive(|| session.predict({arguments})"
-        f'.expect("predict").{output[1]}.to_vec());\n}}\n'
+        "    job.drive(|output| {\n        output.clear();\n"
+        f'        let outputs = session.predict({arguments}).expect("predict");\n'
+        f"        output.extend_from_slice(outputs.{output[1]});\n    }});\n}}\n"
     )
     environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
     command = ["cargo", "build", "--release", "-q", "--manifest-path", str(driver / "Cargo.toml")]
@@ -167,9 +172,11 @@ def machine() -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Measure what the command line names, and add it to the results."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def parser(about: str | None, **defaults: Any) -> argparse.ArgumentParser:
+    """The arguments of a measurement, some with other defaults."""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("work", type=Path, help="the zoo's folder")
     parser.add_argument("--results", type=Path, default=HERE / "results/peers.json")
     parser.add_argument("--peers", default=",".join((*RUST_PEERS, *PYTHON_PEERS)))
@@ -182,7 +189,12 @@ def main() -> None:
     parser.add_argument("--nice", type=int, default=0, help="negative to outrank other load")
     parser.add_argument("--built", action="store_true", help="use what an earlier run has built")
     parser.add_argument("--peers-python", default=sys.executable, help="where the runtimes are")
-    options = parser.parse_args()
+    parser.set_defaults(**defaults)
+    return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure what the options name, and add it to the results."""
     target = options.work / "target"
     known = json.loads(options.results.read_text()) if options.results.exists() else {}
     known["machine"] = machine()
@@ -216,6 +228,8 @@ def main() -> None:
                         else:
                             continue
                         record = measure(list(map(str, command)), folder, batch, threads, options)
+                        if peer in programs:
+                            record["program_mib"] = programs[peer].stat().st_size / 2**20
                         key = f"{model}/b{batch}/t{threads}/{peer}"
                         known.setdefault(key, []).append(record)
                         print(
@@ -226,4 +240,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(parser(__doc__).parse_args())

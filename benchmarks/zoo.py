@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +161,17 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
 
 
 def make_inputs(model: keras.Model, batch: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Integers from the vocabulary, images from 0..255, anything else from N(0, 1)."""
-    tables = [layer.input_dim for layer in model.layers if isinstance(layer, layers.Embedding)]
+    """Integers from their vocabulary, images from 0..255, anything else from N(0, 1)."""
+    tables = {
+        layer.input.name: layer.input_dim
+        for layer in model.layers
+        if isinstance(layer, layers.Embedding)
+    }
     feeds: dict[str, Any] = {}
     for tensor in model.inputs:
         shape = (batch, *tensor.shape[1:])
         if "int" in tensor.dtype:
-            feeds[tensor.name] = rng.integers(0, min(tables), shape).astype(tensor.dtype)
+            feeds[tensor.name] = rng.integers(0, tables[tensor.name], shape).astype(tensor.dtype)
         elif shape[1:] == (224, 224, 3):
             coarse = rng.uniform(0, 255, (batch, 28, 28, 3)).repeat(8, 1).repeat(8, 2)
             noisy = coarse + rng.normal(0, 20, shape)
@@ -300,13 +304,17 @@ def write_onnx(frozen: Any, path: Path) -> None:
     path.write_bytes(proto.SerializeToString())
 
 
-def build(name: str, work: Path) -> None:
-    """Write every format of one model."""
+def build(
+    make: Callable[[], keras.Model],
+    folder: Path,
+    batches: Sequence[int] = BATCHES,
+    converts: bool = True,
+) -> None:
+    """Write one model into `folder`; `converts` says whether to TFLite and ONNX as well."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(SEED)
-    model = MODELS[name]()
+    model = make()
     condition(model, np.random.default_rng(SEED))
-    folder = work / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     meta: dict[str, Any] = {"flops": {}, "failed": {}, "parameters": model.count_params()}
@@ -319,14 +327,14 @@ def build(name: str, work: Path) -> None:
             meta["failed"][what] = f"{type(error).__name__}: {error}"[:300]
 
     arrays: dict[str, Any] = {}
-    for batch in BATCHES:
+    for batch in batches:
         feeds = make_inputs(model, batch, np.random.default_rng(SEED + batch))
         result = model(feeds if len(feeds) > 1 else next(iter(feeds.values())), training=False)
         arrays |= {f"b{batch}.in.{key}": value for key, value in feeds.items()}
         arrays[f"b{batch}.out.{model.layers[-1].name}"] = np.array(result)
     np.savez(folder / "io.npz", **arrays)
     attempt("saved_model", lambda: model.export(str(folder / "saved_model"), verbose=False))
-    for batch in (None, *BATCHES):
+    for batch in (None, *batches):
         function = concrete(model, batch)
         frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
         graph_def = frozen.graph.as_graph_def()
@@ -339,6 +347,8 @@ def build(name: str, work: Path) -> None:
             "outputs": [tensor.name for tensor in frozen.outputs],
         }
         meta["flops"][str(batch)] = flops(graph_def)
+        if not converts:
+            continue
         # Naming the Keras model here too would leave its weights as runtime variables.
         lite = tf.lite.TFLiteConverter.from_concrete_functions([function])
         path = folder / f"model_b{batch}.tflite"
@@ -356,7 +366,7 @@ def main() -> None:
     options = parser.parse_args()
     for name in options.models.split(","):
         began = time.monotonic()
-        build(name, options.work)
+        build(MODELS[name], options.work / name)
         print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
 
 

@@ -63,12 +63,14 @@ impl Job {
         self.inputs[0].shape[0]
     }
 
-    /// Runs once, reports it, warms up and measures, as worker.py does.
+    /// Runs once, reports it, warms up and measures, as worker.py does. `run` puts the output into the vector that it is
+    /// given, which holds the one before.
     ///
     /// # Panics
     /// If the output cannot be written.
-    pub fn drive(&self, mut run: impl FnMut() -> Vec<f32>) {
-        let output = run();
+    pub fn drive(&self, mut run: impl FnMut(&mut Vec<f32>)) {
+        let mut output = Vec::new();
+        run(&mut output);
         println!("first");
         std::io::stdout().flush().expect("stdout");
         let bytes: Vec<u8> = output.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -77,20 +79,21 @@ impl Job {
         while (warm < 3 || began.elapsed() < Duration::from_millis(300))
             && began.elapsed() < Duration::from_secs(1)
         {
-            run();
+            run(&mut output);
             warm += 1;
         }
+        let allocations = allocations(|| run(&mut output));
         let (began, cpu, mut times) = (Instant::now(), cpu_ticks(), Vec::new());
         while began.elapsed() < self.budget || times.len() < 3 {
             let start = Instant::now();
-            std::hint::black_box(run());
+            run(std::hint::black_box(&mut output));
             times.push(start.elapsed().as_secs_f64() * 1e3);
         }
         // The kernel counts CPU time in hundredths of a second.
         let cpu = (cpu_ticks() - cpu) as f64 / 100.0 / began.elapsed().as_secs_f64();
         times.sort_by(f64::total_cmp);
         println!(
-            "{{\"median_ms\": {}, \"min_ms\": {}, \"runs\": {}, \"cpu_per_wall\": {cpu:.3}, \"rss_mib\": {}}}",
+            "{{\"median_ms\": {}, \"min_ms\": {}, \"runs\": {}, \"cpu_per_wall\": {cpu:.3}, \"rss_mib\": {}{allocations}}}",
             times[times.len() / 2],
             times[0],
             times.len(),
@@ -133,6 +136,17 @@ impl Input {
         let Data::I64(values) = &self.data else { panic!("{} is not int64", self.name) };
         values
     }
+}
+
+/// The allocations of a run, as a further field of the JSON; nothing if they are not counted.
+#[cfg(feature = "allocations")]
+fn allocations(run: impl FnOnce()) -> String {
+    format!(", \"allocations\": {}", allocation_counter::measure(run).count_total)
+}
+
+#[cfg(not(feature = "allocations"))]
+fn allocations(_: impl FnOnce()) -> &'static str {
+    ""
 }
 
 fn peak_rss_mib() -> f64 {
