@@ -56,6 +56,11 @@ impl Conv3d {
 }
 
 impl Conv2d {
+    /// Packs a filter [height, width, channels / groups, filters]: a matrix for each group.
+    pub(crate) fn pack(&self, name: &str, filter: &[f32], packed: &mut [f32]) {
+        self.0.pack(name, filter, packed);
+    }
+
     /// Length of the scratch memory with a filter that is not packed: see [`Conv3d::dynamic_scratch_len`].
     pub const fn dynamic_scratch_len(&self, batch: usize) -> usize {
         self.0.dynamic_scratch_len(batch)

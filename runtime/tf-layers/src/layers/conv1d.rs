@@ -1,6 +1,6 @@
 //! Keras's `Conv1D`.
 
-use super::{Padding, check_shape, examples};
+use super::{Padding, check_bias, check_groups, check_shape, check_strides, examples, room};
 use crate::{Activation, Error, Threads, conv1d};
 
 /// How a filter moves over a sequence.
@@ -51,27 +51,10 @@ impl Conv1d {
         activation: Activation,
         options: Conv1dOptions,
     ) -> Result<Self, Error> {
-        let filters = shape[2];
         check_shape("filter", filter.len(), &shape)?;
-        if let Some(bias) = bias {
-            check_shape("bias", bias.len(), &[filters])?;
-        }
-        let Conv1dOptions {
-            strides,
-            dilation_rate,
-            groups,
-            ..
-        } = options;
-        for (name, size) in [("strides", strides), ("dilation_rate", dilation_rate)] {
-            check_shape(name, size.min(1), &[1])?;
-        }
-        if groups == 0 || !filters.is_multiple_of(groups) {
-            return Err(Error::NotWholeExamples {
-                name: "filters",
-                example: groups,
-                got: filters,
-            });
-        }
+        check_bias(bias, shape[2])?;
+        check_strides(options.strides, options.dilation_rate)?;
+        check_groups(shape[2], options.groups)?;
         let mut layer = Self {
             shape,
             filter: Vec::new(),
@@ -113,6 +96,16 @@ impl Conv1d {
     /// # Errors
     /// If `x` has no whole number of sequences, or a sequence is shorter than the filter.
     pub fn apply(&self, x: &[f32], steps: usize) -> Result<Vec<f32>, Error> {
+        let mut out = Vec::new();
+        self.apply_into(x, steps, &mut out)?;
+        Ok(out)
+    }
+
+    /// The same, in the place of what `out` has.
+    ///
+    /// # Errors
+    /// As [`Conv1d::apply`].
+    pub fn apply_into(&self, x: &[f32], steps: usize, out: &mut Vec<f32>) -> Result<(), Error> {
         let batch = examples(x.len(), steps.saturating_mul(self.channels()))?;
         let params = self.params(steps);
         let [results, filters] = params.output();
@@ -124,8 +117,9 @@ impl Conv1d {
                 got: steps,
             });
         }
-        let mut scratch = vec![0.0; params.scratch_len(batch)];
-        let mut out = vec![0.0; batch * results * filters];
+        let results = batch * results * filters;
+        let (result, scratch) =
+            room(out, results + params.scratch_len(batch)).split_at_mut(results);
         let (threads, bias) = (Threads::single(), self.bias.as_deref());
         conv1d(
             &threads,
@@ -134,9 +128,10 @@ impl Conv1d {
             &self.filter,
             bias,
             None,
-            &mut scratch,
-            &mut out,
+            scratch,
+            result,
         );
-        Ok(out)
+        out.truncate(results);
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Keras's `Dense`.
 
-use super::{check_shape, examples};
+use super::{check_bias, check_shape, examples, room};
 use crate::{Activation, Error, Matmul, Threads, matmul, pack, packed_len};
 
 /// `activation(x · kernel + bias)` of each row of `inputs` elements.
@@ -25,9 +25,7 @@ impl Dense {
     ) -> Result<Self, Error> {
         let [inputs, units] = shape;
         check_shape("kernel", kernel.len(), &shape)?;
-        if let Some(bias) = bias {
-            check_shape("bias", bias.len(), &[units])?;
-        }
+        check_bias(bias, units)?;
         let mut packed = vec![0.0; packed_len(inputs, units)];
         pack(inputs, units, kernel, &mut packed);
         let params = Matmul::new(inputs, units).activation(activation);
@@ -44,8 +42,18 @@ impl Dense {
     /// # Errors
     /// If `x` has no whole number of rows.
     pub fn apply(&self, x: &[f32]) -> Result<Vec<f32>, Error> {
+        let mut out = Vec::new();
+        self.apply_into(x, &mut out)?;
+        Ok(out)
+    }
+
+    /// The same, in the place of what `out` has.
+    ///
+    /// # Errors
+    /// As [`Dense::apply`].
+    pub fn apply_into(&self, x: &[f32], out: &mut Vec<f32>) -> Result<(), Error> {
         let [inputs, units] = self.shape;
-        let mut out = vec![0.0; examples(x.len(), inputs)? * units];
+        let rows = examples(x.len(), inputs)?;
         let bias = self.bias.as_deref();
         matmul(
             &Threads::single(),
@@ -54,8 +62,8 @@ impl Dense {
             &self.kernel,
             bias,
             None,
-            &mut out,
+            room(out, rows * units),
         );
-        Ok(out)
+        Ok(())
     }
 }

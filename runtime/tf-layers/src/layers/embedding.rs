@@ -1,6 +1,6 @@
 //! Keras's `Embedding`.
 
-use super::check_shape;
+use super::{check_shape, room};
 use crate::{Error, Gather, Index, gather};
 
 /// A table of which indices select rows.
@@ -31,8 +31,17 @@ impl Embedding {
     /// # Errors
     /// If an index is not one of a row.
     pub fn apply<I: Index>(&self, indices: &[I]) -> Result<Vec<f32>, Error> {
-        let mut out = vec![0.0; indices.len() * self.width];
-        gather(&self.params, &self.table, indices, &mut out)?;
+        let mut out = Vec::new();
+        self.apply_into(indices, &mut out)?;
         Ok(out)
+    }
+
+    /// The same, in the place of what `out` has.
+    ///
+    /// # Errors
+    /// As [`Embedding::apply`]; what `out` has is of no use then.
+    pub fn apply_into<I: Index>(&self, indices: &[I], out: &mut Vec<f32>) -> Result<(), Error> {
+        let rows = room(out, indices.len() * self.width);
+        gather(&self.params, &self.table, indices, rows)
     }
 }

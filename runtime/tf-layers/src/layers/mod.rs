@@ -2,8 +2,10 @@
 //!
 //! Each covers the kernel of its name. A constructor takes arrays as Keras has them, row-major and with their shape, and
 //! returns an error for lengths that do not fit; `apply` takes a batch of examples, one after the other, and returns what
-//! the layer makes of them. Layers that keep the shape have `apply_mut` as well, which writes over its input. All run on
-//! the calling thread; the kernels themselves, which allocate nothing, are there for more.
+//! the layer makes of them. `apply_into` puts it into a vector that is used again and again, and so allocates nothing once
+//! that is large enough; layers that keep the shape have `apply_mut`, which writes over its input. Activations by
+//! themselves are [`Activation::apply`](crate::Activation::apply); `Flatten` and `Reshape` have nothing to do, and
+//! `Dropout` vanishes. All run on the calling thread; the kernels themselves are there for more.
 //!
 //! A classifier of tokens, [batch, 6], into probabilities of two classes:
 //!
@@ -29,21 +31,30 @@
 
 mod batch_normalization;
 mod conv1d;
+mod conv2d;
 mod dense;
 mod embedding;
+mod merging;
 mod pooling;
 mod softmax;
+mod thresholded_relu;
 
 pub use batch_normalization::BatchNormalization;
 pub use conv1d::{Conv1d, Conv1dOptions};
+pub use conv2d::{Conv2d, Conv2dOptions, DepthwiseConv2d};
 pub use dense::Dense;
 pub use embedding::Embedding;
-pub use pooling::{AveragePooling1d, GlobalAveragePooling1d, GlobalMaxPooling1d, MaxPooling1d};
+pub use merging::{Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract};
+pub use pooling::{
+    AveragePooling1d, AveragePooling2d, GlobalAveragePooling1d, GlobalAveragePooling2d,
+    GlobalMaxPooling1d, GlobalMaxPooling2d, MaxPooling1d, MaxPooling2d,
+};
 pub use softmax::Softmax;
+pub use thresholded_relu::ThresholdedRelu;
 
 use crate::error::Error;
 
-/// What lies around a sequence when a window of `window` elements moves over it.
+/// What lies around a sequence or an image when a window moves over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Padding {
     /// Nothing: windows lie inside.
@@ -83,6 +94,37 @@ fn check_shape(name: &'static str, got: usize, shape: &[usize]) -> Result<(), Er
             got,
         }),
     }
+}
+
+/// That a bias, if there is one, has an element for each output channel.
+fn check_bias(bias: Option<&[f32]>, channels: usize) -> Result<(), Error> {
+    bias.map_or(Ok(()), |bias| check_shape("bias", bias.len(), &[channels]))
+}
+
+/// That a filter moves, and that its taps are apart.
+fn check_strides(strides: usize, dilation_rate: usize) -> Result<(), Error> {
+    for (name, size) in [("strides", strides), ("dilation_rate", dilation_rate)] {
+        check_shape(name, size.min(1), &[1])?;
+    }
+    Ok(())
+}
+
+/// That each group has as many filters.
+fn check_groups(filters: usize, groups: usize) -> Result<(), Error> {
+    if groups > 0 && filters.is_multiple_of(groups) {
+        return Ok(());
+    }
+    Err(Error::NotWholeExamples {
+        name: "filters",
+        example: groups,
+        got: filters,
+    })
+}
+
+/// `out` with `length` elements, which the caller writes all.
+fn room(out: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    out.resize(length, 0.0);
+    out
 }
 
 /// The number of examples of `example` elements in an input of `got`.
