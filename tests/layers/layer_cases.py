@@ -127,6 +127,8 @@ def reshaping(k: Any) -> Iterator[Case]:
         yield case(f"Reshape {shape} {target}", shape, layers.Reshape(target))
     for shape in SHAPES:
         yield case(f"Flatten {shape}", shape, layers.Flatten())
+        first = layers.Flatten(data_format="channels_first")
+        yield case(f"Flatten {shape} channels_first", shape, first)
     for shape, dims in (((4, 3), (2, 1)), ((2, 3, 4), (3, 1, 2)), ((2, 3, 4), (1, 3, 2))):
         yield case(f"Permute {dims}", shape, layers.Permute(dims))
     yield case(
@@ -379,8 +381,18 @@ def activations(k: Any) -> Iterator[Case]:
     for axes in (None, (1,), (1, 2)):
         yield case(f"PReLU {axes}", (4, 3), layers.PReLU(shared_axes=axes))
     for shape, axis in (((5,), -1), ((4, 3), 1), ((4, 3), 2), ((3, 2, 4), 1), ((3, 2, 4), (1, 3))):
-        if not (old and isinstance(axis, tuple)):
-            yield case(f"Softmax {shape} {axis}", shape, layers.Softmax(axis=axis))
+        yield case(f"Softmax {shape} {axis}", shape, layers.Softmax(axis=axis))
+        yield Case(
+            f"Softmax {shape} {axis} of what a mask leaves",
+            (Spec(shape), Spec(shape, below=2, dtype="bool")),
+            lambda x, mask, axis=axis: layers.Softmax(axis=axis)(x, mask),
+        )
+    for approximate in (False, True):
+        yield Case(
+            f"gelu approximate={approximate}",
+            edges,
+            lambda x, a=approximate: k.activations.gelu(x, approximate=a),
+        )
     yield Case("Activation softmax", (Spec((4,)),), layers.Activation("softmax"))
 
 
