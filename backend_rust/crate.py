@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from tfrc.backend_rust import rust
 from tfrc.backend_rust.names import Scope
-from tfrc.backend_rust.options import Array, CrateOptions, EmitError, Features
+from tfrc.backend_rust.options import Array, CrateOptions, Decisions, EmitError, Features
 from tfrc.backend_rust.regions import Regions
 from tfrc.backend_rust.signatures import Signature, read_signatures
 from tfrc.backend_rust.statements import Source
@@ -110,8 +110,8 @@ def emit_crate(
         path.write_text(text)
     (directory / "model").mkdir()
     (directory / "model" / "weights.bin").write_bytes(file.contents())
-    if decisions is not None:
-        thresholds = {"dirty": dict(decisions.thresholds)}
+    if decisions is not None or options.layout == "tf2rust":
+        thresholds = {"dirty": dict((decisions or Decisions({})).thresholds)}
         (directory / "model" / "thresholds.json").write_text(
             json.dumps(thresholds, indent=2) + "\n"
         )
@@ -224,9 +224,9 @@ def template_values(
         "checks_floats": any(t.is_float for s in signatures for t in s.outputs)
         or any(v.is_float for v in source.variables.variables),
         "has_features": has_features,
-        "has_vectors": any(s.vector_method for s in signatures),
+        "has_vectors": any(s.vector for s in signatures),
         "decides": any(s.score is not None for s in signatures),
-        "converts": frozenset[str]().union(*(s.converts for s in signatures)),
+        "converts": frozenset[str]().union(*(s.vector.helpers for s in signatures if s.vector)),
         "array_types": array_types(signatures),
     }
 
@@ -239,7 +239,7 @@ def array_types(signatures: list[Signature]) -> list[str]:
 
 def largest_arena(signatures: list[Signature]) -> str:
     """The bytes that any signature may need for `max_batch` examples."""
-    return largest([f"model::{s.method}_arena({s.batch_in_arena})" for s in signatures])
+    return largest([f"model::{s.stem}_arena({s.batch_in_arena})" for s in signatures])
 
 
 def largest_results(signatures: list[Signature]) -> str:
@@ -277,7 +277,7 @@ def example(options: CrateOptions, signature: Signature, *, is_doc: bool) -> lis
     lines.append(f"let outputs = session.{signature.method}({signature.references})?;")
     y = signature.outputs[0]
     lines.append(
-        f'println!("{{:?}} has the shape {{:?}}", outputs.{y.name}, outputs.{y.name}_shape);'
+        f'println!("{{:?}} has the shape {{:?}}", outputs.{y.name}, outputs.{y.stem}_shape);'
     )
     return [*lines, f"# Ok::<(), {options.library}::Error>(())"] if is_doc else lines
 

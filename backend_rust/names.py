@@ -25,6 +25,11 @@ def snake(text: str) -> str:
     return f"{name}_" if name in KEYWORDS else name
 
 
+def stem(name: str) -> str:
+    """What a longer name begins with: `type_` gives `type_shape`, as Rust wants no `__`."""
+    return name.rstrip("_")
+
+
 def camel(text: str) -> str:
     """`text` as the name of a type: `hard_swish` becomes `HardSwish`."""
     name = "".join(part[:1].upper() + part[1:] for part in snake(text).split("_"))
@@ -46,7 +51,7 @@ class Scope:
         name, i = wanted, 1
         while name in self._taken:
             i += 1
-            name = f"{wanted}{self._joint}{i}"
+            name = f"{stem(wanted)}{self._joint}{i}"
         self._taken.add(name)
         return name
 
@@ -80,7 +85,7 @@ def layer_names(node: str, scope: str, reserved: Container[str]) -> list[str]:
     names = [snake("_".join(path))]
     if len(path) > 1:
         names.insert(0, snake("_".join(path[:-1])))
-    return [f"{name}_0" if name in reserved else name for name in names]
+    return [f"{stem(name)}_0" if name in reserved else name for name in names]
 
 
 def wrapped(nodes: Sequence[str], scope: str, width: int = 112) -> list[str]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i1
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Attribute, BlockArgument, SSAValue
+from xdsl.ir import BlockArgument, SSAValue
 
 from tfrc.backend_rust import rust
-from tfrc.backend_rust.names import Scope, camel, snake
+from tfrc.backend_rust.feature_vector import FeatureVector
+from tfrc.backend_rust.names import Scope, camel, snake, stem
 from tfrc.backend_rust.options import CrateOptions, EmitError
 from tfrc.backend_rust.statements import FunctionWriter, Run, Source, Statement, runs
+from tfrc.backend_rust.tensor import Tensor
 from tfrc.ir import rt
-from tfrc.ir.dtype import TENSORFLOW_NAME, size_of
+from tfrc.ir.dtype import size_of
 from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
 
 ALIGNMENT = 64
@@ -39,123 +41,19 @@ BENCH_BATCHES = (1, 10, 32, 100, 1000)
 BENCH_MEMORY = 1 << 30
 """The most bytes that a session for it may have."""
 
-MAX_STATIC_RANK = 6
-"""The most dimensions that ndarray counts in a type."""
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """An input or output of a signature."""
-
-    name: str
-    original: str
-    key: str
-    element: Attribute
-    type: str
-    dims: str
-    rank: int
-    length: Dim
-
-    @property
-    def dtype(self) -> str:
-        """TensorFlow's name of the element type."""
-        return TENSORFLOW_NAME[self.element]
-
-    @property
-    def is_bool(self) -> bool:
-        return self.element == i1
-
-    @property
-    def is_float(self) -> bool:
-        """Whether a test may allow a difference."""
-        return self.element in rust.FLOATS
-
-    @property
-    def is_batched(self) -> bool:
-        """Whether the batch size can be told from the length."""
-        return self.length.scale > 0
-
-    @property
-    def example(self) -> str:
-        """Elements of one example."""
-        return rust.integer(self.length.scale)
-
-    @property
-    def rest(self) -> str:
-        """Elements that do not depend on the batch."""
-        return rust.integer(self.length.offset)
-
-    @property
-    def elements(self) -> str:
-        """Elements for the batch size `n`."""
-        return rust.dim(self.length)
-
-    @property
-    def single(self) -> str:
-        """Elements for one example, and those that do not depend on the batch."""
-        return rust.integer(self.length.at(1))
-
-    @property
-    def known_dims(self) -> str:
-        """`[None, Some(4)]`: the dimensions that a file's array must have."""
-        parts = self.dims[1:-1].split(", ") if self.rank else []
-        known = ["None" if rust.mentions(p, "n") else f"Some({p})" for p in parts]
-        return rust.listing(known)
-
-    @property
-    def remark(self) -> str:
-        """What else the documentation says of the elements."""
-        return f", {self.dtype}{': bytes that are 0 or 1' if self.is_bool else ''}"
-
-    @property
-    def original_remark(self) -> str:
-        """TensorFlow's name, where it is another."""
-        return f" (`{self.original}`)" if self.original != self.name else ""
-
-    @property
-    def argument(self) -> str:
-        """`x: &[f32]`."""
-        return f"{self.name}: &[{self.type}]"
-
-    @property
-    def dimension(self) -> str:
-        """The type of its number of dimensions in ndarray."""
-        return f"Ix{self.rank}" if self.rank <= MAX_STATIC_RANK else "IxDyn"
-
-    @property
-    def view(self) -> str:
-        """It as an argument in ndarray."""
-        return f"ArrayView<'_, {self.type}, {self.dimension}>"
-
-    @property
-    def session_view(self) -> str:
-        """It as a view of the session's memory in ndarray."""
-        return f"ArrayView<'session, {self.type}, {self.dimension}>"
-
-    @property
-    def view_shape(self) -> str:
-        """The shape of that view, a field of the outputs."""
-        shape = f"self.{self.name}_shape"
-        return shape if self.rank <= MAX_STATIC_RANK else f"IxDyn(&{shape})"
-
-    @property
-    def sample(self) -> str:
-        """A value for an example, in range for whatever it indexes."""
-        return "0.5" if self.is_float else "0"
-
 
 @dataclass(frozen=True)
 class Signature:
     """One public function. `method` takes a slice for each input, `arrays_method` a view.
 
-    `vector_method` takes one example in one vector; it is empty if `method` does that already.
+    `vector` says how one example is taken from one vector; None if `method` does that already.
     `score` is the element of an example's output that decides, for a classifier.
     """
 
     name: str
     method: str
     arrays_method: str
-    vector_method: str
+    vector: FeatureVector | None
     score: int | None
     outputs_type: str
     owned_type: str
@@ -170,6 +68,11 @@ class Signature:
     """Whether it writes variables, so that it takes `&mut` and its test runs several steps."""
     micro_batch: int | None = None
     """How many examples of a batch run at once; None for all."""
+
+    @property
+    def stem(self) -> str:
+        """What other names are made from."""
+        return stem(self.method)
 
     @property
     def is_batched(self) -> bool:
@@ -218,59 +121,6 @@ class Signature:
     def slices(self) -> str:
         """The slices of arrays that are in row-major order."""
         return ", ".join(f"{x.name}.as_slice().unwrap_or_default()" for x in self.inputs)
-
-    @property
-    def vector_type(self) -> str:
-        """Elements of the vector that holds all inputs: their own type if they share one.
-
-        Else f64, which holds all values of the others, and integers up to 2⁵³.
-        """
-        return self.inputs[0].type if len(self.input_types) == 1 else "f64"
-
-    @property
-    def input_types(self) -> set[str]:
-        """The types of the inputs' elements."""
-        return {x.type for x in self.inputs}
-
-    @property
-    def vector_length(self) -> str:
-        """Elements of that vector."""
-        return rust.integer(sum(x.length.at(1) for x in self.inputs))
-
-    @property
-    def vector_parts(self) -> list[str]:
-        """The inputs, taken from that vector."""
-        parts: list[str] = []
-        start = 0
-        for x in self.inputs:
-            end = start + x.length.at(1)
-            part = f"&features[{rust.integer(start)}..{rust.integer(end)}]"
-            parts.append(self.converted(x, part))
-            start = end
-        return parts
-
-    def converted(self, x: Tensor, part: str) -> str:
-        """A part of the vector as a slice of the input's type."""
-        match x.type:
-            case type_ if type_ == self.vector_type:
-                return part
-            case "f32":
-                return f"&floats({part})"
-            case type_:
-                return f'&integers::<{type_}>("{x.name}", {part})?'
-
-    @property
-    def converts(self) -> frozenset[str]:
-        """The helpers that these conversions call."""
-        if not self.vector_method:
-            return frozenset()
-        text = " ".join(self.vector_parts)
-        return frozenset(name for name in ("floats", "integers") if rust.mentions(text, name))
-
-    @property
-    def vector_order(self) -> str:
-        """`x` (3), `y` (2): what stands where in that vector."""
-        return ", ".join(f"`{x.name}` ({x.single})" for x in self.inputs)
 
     @property
     def width(self) -> str:
@@ -468,8 +318,8 @@ def vector_and_slices(base: str, takes_vector: bool, options: CrateOptions) -> t
     if not takes_vector:
         return "", base
     if options.layout == "tf2rust":
-        return base, f"{base}_from_slices"
-    return f"{base}_features", base
+        return base, f"{stem(base)}_from_slices"
+    return f"{stem(base)}_features", base
 
 
 def read_signature(
@@ -499,7 +349,7 @@ def read_signature(
         outputs,
         output_names,
         keys[1],
-        Scope([*LOCAL_NAMES, *(f"{snake(t)}_shape" for t in output_names)]),
+        Scope([*LOCAL_NAMES, *(f"{stem(snake(t))}_shape" for t in output_names)]),
     )
     base = methods.unique("predict" if name == "serving_default" else snake(name))
     writer = FunctionWriter(func, [t.name for t in described], offsets, source)
@@ -508,8 +358,8 @@ def read_signature(
     return Signature(
         name=name,
         method=method,
-        arrays_method=f"{base}_from_arrays",
-        vector_method=vector_method,
+        arrays_method=f"{stem(base)}_from_arrays",
+        vector=FeatureVector(vector_method, described) if vector_method else None,
         score=options.decisions.columns.get(name) if options.decisions is not None else None,
         outputs_type=f"{camel(base)}Outputs",
         owned_type=f"Owned{camel(base)}Outputs",

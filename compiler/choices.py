@@ -1,5 +1,6 @@
 """What flags can be chosen from. Importing this is quick: `tfrc --help` does."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 Emit = Literal["rust", "tf-ir", "nn-ir", "rt-ir", "json", "dot", "svg", "png", "html"]
@@ -10,6 +11,19 @@ Weights = Literal["embed", "file"]
 
 Layout = Literal["crate", "tf2rust"]
 """What `-o` becomes: the crate's folder, or the two folders that CrowdStrike's tf2rust makes."""
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How a command spells the options that messages name."""
+
+    output: str = "-o"
+    features: str = "--features"
+    binary_classification: str = "--binary-classification"
+
+
+TF2RUST_SPELLING = Spelling("--path_to_save", "--path_to_fv", "--binary_classification")
+"""As in CrowdStrike's tf2rust."""
 
 Runtime = Literal["bundled", "path", "registry"]
 """Where a crate has tf-layers from: beside it, where tfrc is installed, or crates.io."""

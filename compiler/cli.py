@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tfrc.compiler.choices import Emit, Layout, Runtime, WeightFormat, Weights
+from tfrc.compiler.choices import TF2RUST_SPELLING, Emit, Layout, Runtime, WeightFormat, Weights
 
 if TYPE_CHECKING:
     from tfrc.compiler.driver import Report
@@ -116,7 +116,7 @@ def compile(
         bool | None,
         typer.Option(
             "--binary-classification/--no-binary-classification",
-            help="Make decisions of scores; default: if there is one score for each example.",
+            help="Make decisions of scores; default: if the only output is a probability.",
         ),
     ] = None,
     thresholds: Annotated[
@@ -247,6 +247,7 @@ def tf2rust(
             model_name=model_name,
             binary_classification=flag("binary_classification", decides) if decides else None,
             features=path_to_fv,
+            spelling=TF2RUST_SPELLING,
         ),
     )
     show(report)

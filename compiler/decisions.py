@@ -1,7 +1,9 @@
 """Which outputs of a model are scores of a binary classifier, and what a score says.
 
 A score is one number for each example, as `Dense(1, "sigmoid")` gives it, or the second of two, as
-`Dense(2, "softmax")` does: the classes are "clean" and "dirty", as in CrowdStrike's tf2rust.
+`Dense(2, "softmax")` does: the classes are "clean" and "dirty", as in CrowdStrike's tf2rust. Any
+one or two numbers are scores if the user says so; else only those that such a function has made,
+because a regression has one number too.
 """
 
 from __future__ import annotations
@@ -22,29 +24,36 @@ from tfrc.compiler.module import functions
 from tfrc.ir.shape import Dim, count
 from tfrc.ir.tf import NodeOp
 
-SCORE = 1
-"""Of two classes, the one whose probability is the score."""
+PROBABILITIES = {1: "Sigmoid", 2: "Softmax"}
+"""Numbers of an example → the op that makes probabilities of them. The last one is the score."""
+
+KEEPERS = frozenset({"Identity", "Cast", "Reshape", "Squeeze"})
+"""Ops after which a probability is one still."""
 
 
-def decisions(imported: Imported, wanted: bool | None, thresholds: Path | None) -> Decisions | None:
+def decisions(
+    imported: Imported,
+    wanted: bool | None,
+    thresholds: Path | None,
+    option: str = "--binary-classification",
+) -> Decisions | None:
     """The scores of the signatures; None if there are none, or none are wanted.
 
-    Without a wish, an output of two numbers counts only if a softmax made them.
+    Without a wish, which thresholds are too, an output counts only if it is a probability: of a
+    sigmoid, or of a softmax of two. `option` is what the wish is called.
     Errors: ModelError if decisions are asked for that no output can give, or a threshold is none.
     """
     if wanted is False:
         if thresholds is not None:
-            raise ModelError("--thresholds is for --binary-classification")
+            raise ModelError(f"--thresholds is for {option}")
         return None
+    asker = option if wanted else "--thresholds" if thresholds else None
     columns: dict[str, int] = {}
     for name, function in functions(imported.module).items():
         outputs = list(imported.signatures[name].outputs.values())
         width = score_width(outputs[0]) if len(outputs) == 1 else None
-        if width == 1:
-            columns[name] = 0
-        elif width == 2 and (wanted or is_softmax(function)):
-            columns[name] = SCORE
-    asker = "--binary-classification" if wanted else "--thresholds" if thresholds else None
+        if width in PROBABILITIES and (asker or last_op(function) == PROBABILITIES[width]):
+            columns[name] = width - 1
     if asker is not None and not columns:
         raise ModelError(
             f"{asker}: {imported.source} is no binary classifier, whose only output is one or two "
@@ -64,14 +73,14 @@ def score_width(output: TensorInfo) -> int | None:
     return int(size) if size.is_static and shape[0].offset in (0, 1) else None
 
 
-def is_softmax(function: FuncOp) -> bool:
-    """Whether the result of a `tf` function comes from a softmax."""
+def last_op(function: FuncOp) -> str | None:
+    """The TensorFlow op that computes the result of a `tf` function; None if it is an input."""
     returned = function.body.block.last_op
     assert isinstance(returned, ReturnOp)
     value: SSAValue = returned.operands[0]
-    while isinstance(value.owner, NodeOp) and value.owner.op.data in ("Identity", "Cast"):
+    while isinstance(value.owner, NodeOp) and value.owner.op.data in KEEPERS:
         value = value.owner.operands[0]
-    return isinstance(value.owner, NodeOp) and value.owner.op.data == "Softmax"
+    return value.owner.op.data if isinstance(value.owner, NodeOp) else None
 
 
 def outputs_text(imported: Imported) -> str:

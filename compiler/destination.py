@@ -18,29 +18,31 @@ OURS = (
 """What a folder holds that an earlier run made, and that `--force` may therefore replace."""
 
 
-def check(target: Path, force: bool, makes_parents: bool = False) -> None:
-    """Refuse a target that exists, before any work is done.
+def check(target: Path, force: bool, makes_parents: bool = False, option: str = "-o") -> None:
+    """Refuse a target that exists, before any work is done; `option` is what named it.
 
     Errors: ModelError if `target` exists and `force` is not given, or is a folder of other things.
     """
     if makes_parents and not target.parent.exists():
         return
     if not target.parent.is_dir():
-        raise ModelError(f"-o {target}: there is no folder {target.parent}: make it first")
+        raise ModelError(f"{option} {target}: there is no folder {target.parent}: make it first")
     if not os.access(target.parent, os.W_OK):
-        raise ModelError(f"-o {target}: the folder {target.parent} cannot be written to")
+        raise ModelError(f"{option} {target}: the folder {target.parent} cannot be written to")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not force:
-        raise ModelError(f"-o {target} exists: give another name, or --force to replace it")
+        raise ModelError(f"{option} {target} exists: give another name, or --force to replace it")
     if target.is_dir():
         if not any(all((target / name).exists() for name in names) for names in OURS):
             raise ModelError(
-                f"-o {target} is a folder that tfrc did not make, and --force does not replace it: "
-                "give another name"
+                f"{option} {target} is a folder that tfrc did not make, and which is therefore not "
+                "replaced: give another name"
             )
         if Path.cwd().is_relative_to(target.resolve()):
-            raise ModelError(f"-o {target} is the current folder: run tfrc from outside of it")
+            raise ModelError(
+                f"{option} {target} is the current folder: run tfrc from outside of it"
+            )
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from xdsl.passes import ModulePass
 from tfrc.backend_rust import CrateOptions, Decisions, EmitError, Features, emit_crate
 from tfrc.backend_rust.options import RESERVED_CRATES
 from tfrc.compiler import describe, destination, tf2rust_layout
-from tfrc.compiler.choices import Emit, Layout, Runtime, Weights
+from tfrc.compiler.choices import Emit, Layout, Runtime, Spelling, Weights
 from tfrc.compiler.context import context
 from tfrc.compiler.decisions import decisions
 from tfrc.compiler.drawing import graph_png, graph_svg
@@ -75,7 +75,7 @@ class CompileOptions:
     model_name: str | None = None
     """Of the crate, and of its struct: `<name>Model`; None: that of the output folder, `Model`."""
     binary_classification: bool | None = None
-    """Whether the crate makes decisions of scores; None: if it has one score for each example."""
+    """Whether the crate makes decisions of scores; None: if its only output is a probability."""
     thresholds: Path | None = None
     """JSON: from which score on a decision has which confidence; None: zeros."""
     features: Path | None = None
@@ -87,6 +87,8 @@ class CompileOptions:
     """Of the crate's test, relative to an output's largest magnitude; None: `tolerance(module)`."""
     profile: bool = False
     """Whether the crate times its kernel calls, for `tfrc bench`."""
+    spelling: Spelling = field(default_factory=Spelling)
+    """What messages call these options."""
     watch: Watch = field(default_factory=Watch)
     verify_each: bool = False
 
@@ -179,7 +181,9 @@ def compile_model(
     progress = progress or Progress()
     if options.output is not None:
         parents = options.layout == "tf2rust"
-        destination.check(options.output, options.force, makes_parents=parents)
+        destination.check(
+            options.output, options.force, makes_parents=parents, option=options.spelling.output
+        )
     elif options.emit == "rust":
         raise ModelError("-o is missing: say which folder the crate goes to")
     try:
@@ -220,7 +224,10 @@ class _Compilation:
         imported = load(self.model, imports)
         self.warnings += imported.warnings
         self.decisions = decisions(
-            imported, self.options.binary_classification, self.options.thresholds
+            imported,
+            self.options.binary_classification,
+            self.options.thresholds,
+            self.options.spelling.binary_classification,
         )
         inputs = self.inputs(imported)
         if inputs is not None and self.options.emit == "rust":
@@ -250,7 +257,8 @@ class _Compilation:
         if self.options.emit != "rust" and not self.options.verify_each:
             return None
         if self.options.features is not None:
-            self.file = FeaturesFile(self.options.features, imported)
+            option = self.options.spelling.features
+            self.file = FeaturesFile(self.options.features, imported, option)
             return self.file.inputs
         try:
             return draw_inputs(imported.module)

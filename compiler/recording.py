@@ -36,9 +36,13 @@ class FeaturesFile:
     TensorFlow's. Signatures that the file is not for get drawn inputs: it is for the default one.
     """
 
-    def __init__(self, path: Path, imported: Imported):
-        """Errors: ModelError if the file cannot be read, or its arrays do not fit the model."""
+    def __init__(self, path: Path, imported: Imported, option: str = "--features"):
+        """`option` is what named the file.
+
+        Errors: ModelError if the file cannot be read, or its arrays do not fit the model.
+        """
         self.path = path
+        self.option = option
         names = list(imported.signatures)
         self.signature = DEFAULT if DEFAULT in names else names[0]
         info = imported.signatures[self.signature]
@@ -49,7 +53,7 @@ class FeaturesFile:
         if PREDICTIONS in arrays and not self.expected:
             if len(info.outputs) > 1:
                 raise ModelError(
-                    f"--features {path}: the model has several outputs, so their values stand "
+                    f"{self.option} {path}: the model has several outputs, so their values stand "
                     f"under {', '.join(info.outputs)}, not under {PREDICTIONS}"
                 )
             self.expected = {next(iter(info.outputs)): arrays[PREDICTIONS]}
@@ -63,13 +67,13 @@ class FeaturesFile:
                 return dict(arrays.items())
         except (OSError, ValueError, BadZipFile, EOFError, AttributeError) as error:
             reason = str(error).splitlines()[0] if str(error) else "it is empty"
-            raise ModelError(f"--features {self.path} is no npz of numbers: {reason}") from error
+            raise ModelError(f"{self.option} {self.path} is no npz of numbers: {reason}") from error
 
     def fitting(self, name: str, arrays: Mapping[str, Array], tensor: TensorInfo) -> Array:
         """The array of an input, in its type."""
         if name not in arrays:
             raise ModelError(
-                f"--features {self.path} has no array '{name}' for the input of that name: "
+                f"{self.option} {self.path} has no array '{name}' for the input of that name: "
                 f"it has {', '.join(arrays) or 'nothing'}"
             )
         array = arrays[name]
@@ -79,7 +83,7 @@ class FeaturesFile:
             size not in (None, got) for size, got in zip(sizes, array.shape, strict=True)
         ):
             raise ModelError(
-                f"--features {self.path}: '{name}' has the shape {list(array.shape)}, "
+                f"{self.option} {self.path}: '{name}' has the shape {list(array.shape)}, "
                 f"but the model takes [{', '.join(map(str, shape))}]"
             )
         dtype = numpy_dtype(tensor.element)
@@ -87,7 +91,7 @@ class FeaturesFile:
             cast = array.astype(dtype) if array.dtype.kind in "biuf" else None
         if cast is None or (dtype.kind != "f" and not np.array_equal(cast, array)):
             raise ModelError(
-                f"--features {self.path}: '{name}' is {array.dtype}, but the model takes {dtype}"
+                f"{self.option} {self.path}: '{name}' is {array.dtype}, but the model takes {dtype}"
             )
         return cast
 
@@ -98,7 +102,7 @@ class FeaturesFile:
         if len(sizes) > 1 or 0 in sizes:
             lengths = ", ".join(f"'{name}' {given[name].shape[0]}" for name in batched)
             raise ModelError(
-                f"--features {self.path}: the arrays should have the same number of examples, "
+                f"{self.option} {self.path}: the arrays should have the same number of examples, "
                 f"and at least one: {lengths}"
             )
 
@@ -134,7 +138,7 @@ class FeaturesFile:
             return expected.reshape(output.shape).astype(output.dtype)
         if column is None or expected.size != len(output):
             raise ModelError(
-                f"--features {self.path}: the expected values of '{name}' have the shape "
+                f"{self.option} {self.path}: the expected values of '{name}' have the shape "
                 f"{list(expected.shape)}, but the model gives {list(output.shape)}"
             )
         result = output.copy()

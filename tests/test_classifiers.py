@@ -51,7 +51,8 @@ def refused(keras_model: Any, crate: Path, **options: Any) -> str:
     ("head", "wanted", "score"),
     [
         ({}, None, "1, 0"),
-        ({"activation": "linear"}, None, "1, 0"),
+        ({"activation": "linear"}, None, None),
+        ({"activation": "linear"}, True, "1, 0"),
         ({"classes": 2, "activation": "softmax"}, None, "2, 1"),
         ({"classes": 2, "activation": "sigmoid"}, True, "2, 1"),
         ({"classes": 2, "activation": "sigmoid"}, None, None),
@@ -69,6 +70,7 @@ def test_scores(
     if score is None:
         assert "decision" not in source
         assert not (crate / "build.rs").exists()
+        assert not (crate / "model" / "thresholds.json").exists()
         assert "serde_json" not in (crate / "Cargo.toml").read_text()
         return
     assert f", {score})" in source
@@ -267,7 +269,7 @@ def test_layers_that_nobody_knows(kind: str, tmp_path: Path) -> None:
         source = traced if kind == "_ConcreteFunction" else source
     message = refused(source, tmp_path / "crate", layout="tf2rust")
     assert message.startswith(("the ", "ConcreteFunction "))
-    assert "--layout tf2rust needs a Keras model: a .keras or .h5 file" in message
+    assert "tf2rust's folders are made of a Keras model: a .keras or .h5 file" in message
 
 
 def test_the_command_of_tf2rust(tmp_path: Path) -> None:
@@ -283,11 +285,18 @@ def test_the_command_of_tf2rust(tmp_path: Path) -> None:
     assert refused_word.exit_code == 1
     assert "--binary_classification perhaps: write True or False" in refused_word.stderr
     assert not (tmp_path / "some").exists()
+    path.write_bytes(b"")
+    assert f"--path_to_fv {path} is no npz of numbers" in run().stderr
+    features(path, **draws())
+    (tmp_path / "full" / "of").mkdir(parents=True)
+    elsewhere = run("--path_to_save", str(tmp_path / "full"))
+    assert f"--path_to_save {tmp_path / 'full'} is a folder that tfrc did not" in elsewhere.stderr
     for word in ("True", "false"):
         done = run("--binary_classification", word)
         assert done.exit_code == 0, done.output
         crate = tmp_path / "some" / "where" / "rust_generated_code"
         assert f"next: cd {crate} && " in done.stdout
+        assert (crate / "model" / "thresholds.json").exists()
         source = (crate / "src" / "lib.rs").read_text()
         assert "pub struct MNistModel " in source
         assert "pub fn predict(&mut self, features: &[f64])" in source

@@ -16,7 +16,7 @@ from tfrc.compiler.frontend.tensorflow import first_sentence, quiet, tensorflow
 from tfrc.ir.weights import Array
 
 NEEDS_LAYERS = (
-    "--layout tf2rust needs a Keras model: a .keras or .h5 file, or a SavedModel folder of Keras 2"
+    "tf2rust's folders are made of a Keras model: a .keras or .h5 file, or a SavedModel of Keras 2"
 )
 """What to do, for messages."""
 

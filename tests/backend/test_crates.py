@@ -94,9 +94,9 @@ def arrays(crate: Path, signature: str) -> tuple[dict[str, Any], dict[str, Any]]
     return {k: a for k, a in everything.items() if not k.startswith("out:")}, everything
 
 
-@pytest.mark.parametrize("signature", ["serving_default", "scale"])
+@pytest.mark.parametrize("signature", ["serving_default", "match"])
 def test_example(crate: Path, signature: str, tmp_path: Path) -> None:
-    if signature == "scale" and crate.name != "tokens":
+    if signature == "match" and crate.name != "tokens":
         pytest.skip("has one signature")
     given, expected = arrays(crate, signature)
     np.savez(tmp_path / "in.npz", **given)
@@ -237,9 +237,9 @@ fn bad_tokens_are_errors() {
     assert_eq!(model.predict(&[0; 10], &[1; 5]).unwrap_err(), batch);
     let index = Error::IndexOutOfRange { position: 4, index: 10, length: 10 };
     assert_eq!(model.predict(&[9, 0, -10, 1, 10], &[1; 5]).unwrap_err(), index);
-    assert_eq!(model.predict(&[9, 0, -10, 1, 10], &[0; 5]).unwrap().known, [0; 5]);
+    assert_eq!(model.predict(&[9, 0, -10, 1, 10], &[0; 5]).unwrap().do_, [0; 5]);
     let fixed = Error::WrongLength { name: "y", expected: 2, got: 3 };
-    assert_eq!(model.scale(&[0.0; 6], &[0.0; 3]).unwrap_err(), fixed);
+    assert_eq!(model.match_(&[0.0; 6], &[0.0; 3]).unwrap_err(), fixed);
 }
 """
 

@@ -74,10 +74,10 @@ def test_features_of_several_signatures(planned: Planner, tmp_path: Path) -> Non
         "serving_default:tokens": (3, 5),
         "serving_default:type": (3, 5),
         "serving_default:embedded-tokens": (3, 20),
-        "serving_default:known": (3, 5),
-        "scale:x": (3, 2),
-        "scale:y": (2,),
-        "scale:scaled": (2, 3),
+        "serving_default:do": (3, 5),
+        "match:x": (3, 2),
+        "match:y": (2,),
+        "match:scaled": (2, 3),
     }
 
 
@@ -140,6 +140,7 @@ def test_names() -> None:
         "conv_3",
         "x",
     ]
+    assert [scope.unique("type_"), scope.unique("type_")] == ["type_", "type_2"]
     assert camel("hard_swish_mul") == "HardSwishMul"
     assert scope_of(["net/a/Conv2D", "net/b/c/Add", "net/a/Relu"]) == "net"
     assert scope_of(["a/Conv2D", "b/Add"]) == ""

@@ -1,4 +1,4 @@
-func.func @serving_default(%tokens: memref<?x5xi32> {tf.name = "tokens"}, %mask: memref<?x5xi1> {tf.name = "type"}, %out: memref<?x20xf32> {tf.name = "embedded-tokens"}, %known: memref<?x5xi1> {tf.name = "known"}) attributes {rt.arena = #nn.dims<512*N>} {
+func.func @serving_default(%tokens: memref<?x5xi32> {tf.name = "tokens"}, %mask: memref<?x5xi1> {tf.name = "type"}, %out: memref<?x20xf32> {tf.name = "embedded-tokens"}, %known: memref<?x5xi1> {tf.name = "do"}) attributes {rt.arena = #nn.dims<512*N>} {
   %N = rt.size <N> : index
   %0 = memref.alloc(%N) {rt.offset = #nn.dims<0>} : memref<?x5xi32>
   rt.call @map(inputs = %tokens, inputs = %mask) -> %0 : (memref<?x5xi32>, memref<?x5xi1>) -> memref<?x5xi32> {
@@ -24,7 +24,7 @@ func.func @serving_default(%tokens: memref<?x5xi32> {tf.name = "tokens"}, %mask:
   func.return
 }
 
-func.func @scale(%x: memref<3x2xf32> {tf.name = "x"}, %y: memref<2xf32> {tf.name = "y"}, %out: memref<2x3xf32> {tf.name = "scaled"}) attributes {rt.arena = #nn.dims<64>} {
+func.func @match(%x: memref<3x2xf32> {tf.name = "x"}, %y: memref<2xf32> {tf.name = "y"}, %out: memref<2x3xf32> {tf.name = "scaled"}) attributes {rt.arena = #nn.dims<64>} {
   %0 = memref.alloc() {rt.offset = #nn.dims<0>} : memref<3x2xf32>
   rt.call @map(inputs = %x, inputs = %y) -> %0 : (memref<3x2xf32>, memref<2xf32>) -> memref<3x2xf32> {
   ^bb0(%a: f32, %b: f32):

@@ -325,11 +325,13 @@ impl Session {
     /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
     pub fn reduction_features(&mut self, features: &[f64]) -> Result<ReductionOutputs<'_>, Error> {
         check_length("features", features.len(), 264)?;
-        self.reduction(
-            &floats(&features[0..256]),
-            &integers::<u8>("b_2", &features[256..260])?,
-            &integers::<i32>("i", &features[260..264])?,
-        )
+        let mut x = [0_f32; 256];
+        fill_floats(&features[0..256], &mut x);
+        let mut b_2 = [0_u8; 4];
+        fill_integers("b_2", &features[256..260], &mut b_2)?;
+        let mut i = [0_i32; 4];
+        fill_integers("i", &features[260..264], &mut i)?;
+        self.reduction(&x, &b_2, &i)
     }
 
     /// Runs `movement` for the `n` examples that the inputs hold.
@@ -381,11 +383,13 @@ impl Session {
     /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
     pub fn movement_features(&mut self, features: &[f64]) -> Result<MovementOutputs<'_>, Error> {
         check_length("features", features.len(), 38)?;
-        self.movement(
-            &floats(&features[0..32]),
-            &integers::<i32>("i", &features[32..35])?,
-            &integers::<i64>("j", &features[35..38])?,
-        )
+        let mut x = [0_f32; 32];
+        fill_floats(&features[0..32], &mut x);
+        let mut i = [0_i32; 3];
+        fill_integers("i", &features[32..35], &mut i)?;
+        let mut j = [0_i64; 3];
+        fill_integers("j", &features[35..38], &mut j)?;
+        self.movement(&x, &i, &j)
     }
 
     /// Runs `gradient` for the `n` examples that the inputs hold.
@@ -441,14 +445,19 @@ impl Session {
     /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
     pub fn gradient_features(&mut self, features: &[f64]) -> Result<GradientOutputs<'_>, Error> {
         check_length("features", features.len(), 592)?;
-        self.gradient(
-            &floats(&features[0..256]),
-            &floats(&features[256..384]),
-            &floats(&features[384..512]),
-            &floats(&features[512..576]),
-            &integers::<i32>("i", &features[576..584])?,
-            &integers::<i64>("j", &features[584..592])?,
-        )
+        let mut x = [0_f32; 256];
+        fill_floats(&features[0..256], &mut x);
+        let mut y = [0_f32; 128];
+        fill_floats(&features[256..384], &mut y);
+        let mut v = [0_f32; 128];
+        fill_floats(&features[384..512], &mut v);
+        let mut p = [0_f32; 64];
+        fill_floats(&features[512..576], &mut p);
+        let mut i = [0_i32; 8];
+        fill_integers("i", &features[576..584], &mut i)?;
+        let mut j = [0_i64; 8];
+        fill_integers("j", &features[584..592], &mut j)?;
+        self.gradient(&x, &y, &v, &p, &i, &j)
     }
 
     /// Runs `dynamic` for the `n` examples that the inputs hold.
@@ -556,7 +565,11 @@ impl Session {
     /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
     pub fn random_features(&mut self, features: &[f64]) -> Result<RandomOutputs<'_>, Error> {
         check_length("features", features.len(), 6)?;
-        self.random(&integers::<i64>("s", &features[0..2])?, &floats(&features[2..6]))
+        let mut s = [0_i64; 2];
+        fill_integers("s", &features[0..2], &mut s)?;
+        let mut x = [0_f32; 4];
+        fill_floats(&features[2..6], &mut x);
+        self.random(&s, &x)
     }
 }
 
@@ -1222,19 +1235,21 @@ fn check_length(name: &'static str, got: usize, expected: usize) -> Result<(), E
 }
 
 /// Features as the elements of a float32 input.
-fn floats(features: &[f64]) -> Vec<f32> {
-    features.iter().map(|&value| value as f32).collect()
+fn fill_floats(features: &[f64], elements: &mut [f32]) {
+    for (element, &value) in elements.iter_mut().zip(features) {
+        *element = value as f32;
+    }
 }
 
 /// Integers up to this are all numbers of float64.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Features as the elements of the integer input `name`.
-fn integers<T: TryFrom<i64>>(name: &'static str, features: &[f64]) -> Result<Vec<T>, Error> {
-    let whole = |(position, &value): (usize, &f64)| {
+fn fill_integers<T: TryFrom<i64>>(name: &'static str, features: &[f64], elements: &mut [T]) -> Result<(), Error> {
+    for (position, (element, &value)) in elements.iter_mut().zip(features).enumerate() {
         let is_whole = value.fract() == 0.0 && value.abs() <= EXACT;
         let fits = if is_whole { T::try_from(value as i64).ok() } else { None };
-        fits.ok_or(Error::NotAnInteger { name, position })
-    };
-    features.iter().enumerate().map(whole).collect()
+        *element = fits.ok_or(Error::NotAnInteger { name, position })?;
+    }
+    Ok(())
 }

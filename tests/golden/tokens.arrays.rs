@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView, Ix1, Ix2};
 
-use crate::{Error, PredictOutputs, ScaleOutputs, Session};
+use crate::{Error, MatchOutputs, PredictOutputs, Session};
 
 impl Session {
     /// [`Session::predict`] for arrays. What is not in row-major order is copied first.
@@ -21,20 +21,20 @@ impl Session {
         self.predict(tokens.as_slice().unwrap_or_default(), type_.as_slice().unwrap_or_default())
     }
 
-    /// [`Session::scale`] for arrays. What is not in row-major order is copied first.
+    /// [`Session::match_`] for arrays. What is not in row-major order is copied first.
     ///
     /// # Errors
-    /// As [`Session::scale`], and if an array has another shape.
-    pub fn scale_from_arrays(
+    /// As [`Session::match_`], and if an array has another shape.
+    pub fn match_from_arrays(
         &mut self,
         x: ArrayView<'_, f32, Ix2>,
         y: ArrayView<'_, f32, Ix1>,
-    ) -> Result<ScaleOutputs<'_>, Error> {
+    ) -> Result<MatchOutputs<'_>, Error> {
         check_shape("x", x.shape(), &[Some(3), Some(2)], "[3, 2]")?;
         check_shape("y", y.shape(), &[Some(2)], "[2]")?;
         let x = x.as_standard_layout();
         let y = y.as_standard_layout();
-        self.scale(x.as_slice().unwrap_or_default(), y.as_slice().unwrap_or_default())
+        self.match_(x.as_slice().unwrap_or_default(), y.as_slice().unwrap_or_default())
     }
 }
 
@@ -46,14 +46,14 @@ impl<'session> PredictOutputs<'session> {
             .expect("a shape has as many elements as its slice")
     }
 
-    /// `known` as an array.
+    /// `do_` as an array.
     #[must_use]
-    pub fn known_array(&self) -> ArrayView<'session, u8, Ix2> {
-        ArrayView::from_shape(self.known_shape, self.known).expect("a shape has as many elements as its slice")
+    pub fn do_array(&self) -> ArrayView<'session, u8, Ix2> {
+        ArrayView::from_shape(self.do_shape, self.do_).expect("a shape has as many elements as its slice")
     }
 }
 
-impl<'session> ScaleOutputs<'session> {
+impl<'session> MatchOutputs<'session> {
     /// `scaled` as an array.
     #[must_use]
     pub fn scaled_array(&self) -> ArrayView<'session, f32, Ix2> {

@@ -47,7 +47,7 @@ impl Model {
         Session {
             model: self.clone(),
             threads: Threads::single(),
-            arena: Arena::new(model::predict_arena(max_batch.max(1)).max(model::scale_arena(max_batch.max(1)))),
+            arena: Arena::new(model::predict_arena(max_batch.max(1)).max(model::match_arena(max_batch.max(1)))),
             max_batch,
         }
     }
@@ -68,20 +68,20 @@ impl Model {
         Ok(self.session(1).predict_features(features)?.into_owned())
     }
 
-    /// Runs `scale` in a session of its own: see [`Session::scale`].
+    /// Runs `match` in a session of its own: see [`Session::match_`].
     ///
     /// # Errors
-    /// As [`Session::scale`].
-    pub fn scale(&self, x: &[f32], y: &[f32]) -> Result<OwnedScaleOutputs, Error> {
-        Ok(self.session(1).scale(x, y)?.into_owned())
+    /// As [`Session::match_`].
+    pub fn match_(&self, x: &[f32], y: &[f32]) -> Result<OwnedMatchOutputs, Error> {
+        Ok(self.session(1).match_(x, y)?.into_owned())
     }
 
-    /// Runs `scale` for one example, in a session of its own: see [`Session::scale_features`].
+    /// Runs `match` for one example, in a session of its own: see [`Session::match_features`].
     ///
     /// # Errors
-    /// As [`Session::scale_features`].
-    pub fn scale_features(&self, features: &[f32]) -> Result<OwnedScaleOutputs, Error> {
-        Ok(self.session(1).scale_features(features)?.into_owned())
+    /// As [`Session::match_features`].
+    pub fn match_features(&self, features: &[f32]) -> Result<OwnedMatchOutputs, Error> {
+        Ok(self.session(1).match_features(features)?.into_owned())
     }
 }
 
@@ -125,13 +125,13 @@ impl Session {
         let n = batch_size("tokens", tokens.len(), 5, 0)?;
         check_batch(n, self.max_batch)?;
         check_length("type_", type_.len(), 5 * n)?;
-        let (embedded_tokens, known) =
+        let (embedded_tokens, do_) =
             model::predict(&self.model.weights, &self.threads, &mut self.arena, n, tokens, type_)?;
         Ok(PredictOutputs {
             embedded_tokens: self.arena.part(embedded_tokens),
             embedded_tokens_shape: [n, 20],
-            known: self.arena.part(known),
-            known_shape: [n, 5],
+            do_: self.arena.part(do_),
+            do_shape: [n, 5],
         })
     }
 
@@ -142,33 +142,37 @@ impl Session {
     /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
     pub fn predict_features(&mut self, features: &[f64]) -> Result<PredictOutputs<'_>, Error> {
         check_length("features", features.len(), 10)?;
-        self.predict(&integers::<i32>("tokens", &features[0..5])?, &integers::<u8>("type_", &features[5..10])?)
+        let mut tokens = [0_i32; 5];
+        fill_integers("tokens", &features[0..5], &mut tokens)?;
+        let mut type_ = [0_u8; 5];
+        fill_integers("type_", &features[5..10], &mut type_)?;
+        self.predict(&tokens, &type_)
     }
 
-    /// Runs `scale`.
+    /// Runs `match`.
     ///
     /// - `x`: `[3, 2]`, float32
     /// - `y`: `[2]`, float32
     ///
     /// # Errors
     /// If an input's length does not fit its shape, or if an index is out of range.
-    pub fn scale(&mut self, x: &[f32], y: &[f32]) -> Result<ScaleOutputs<'_>, Error> {
+    pub fn match_(&mut self, x: &[f32], y: &[f32]) -> Result<MatchOutputs<'_>, Error> {
         let n = 1;
         check_batch(n, self.max_batch)?;
         check_length("x", x.len(), 6)?;
         check_length("y", y.len(), 2)?;
-        let scaled = model::scale(&self.model.weights, &self.threads, &mut self.arena, n, x, y)?;
-        Ok(ScaleOutputs { scaled: self.arena.part(scaled), scaled_shape: [2, 3] })
+        let scaled = model::match_(&self.model.weights, &self.threads, &mut self.arena, n, x, y)?;
+        Ok(MatchOutputs { scaled: self.arena.part(scaled), scaled_shape: [2, 3] })
     }
 
-    /// [`Session::scale`] for one example, whose inputs stand in one vector, one after the other:
+    /// [`Session::match_`] for one example, whose inputs stand in one vector, one after the other:
     /// `x` (6), `y` (2).
     ///
     /// # Errors
     /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
-    pub fn scale_features(&mut self, features: &[f32]) -> Result<ScaleOutputs<'_>, Error> {
+    pub fn match_features(&mut self, features: &[f32]) -> Result<MatchOutputs<'_>, Error> {
         check_length("features", features.len(), 8)?;
-        self.scale(&features[0..6], &features[6..8])
+        self.match_(&features[0..6], &features[6..8])
     }
 }
 
@@ -179,10 +183,10 @@ pub struct PredictOutputs<'session> {
     pub embedded_tokens: &'session [f32],
     /// The shape of `embedded_tokens`.
     pub embedded_tokens_shape: [usize; 2],
-    /// `known`: `[n, 5]`, bool: bytes that are 0 or 1
-    pub known: &'session [u8],
-    /// The shape of `known`.
-    pub known_shape: [usize; 2],
+    /// `do`: `[n, 5]`, bool: bytes that are 0 or 1
+    pub do_: &'session [u8],
+    /// The shape of `do_`.
+    pub do_shape: [usize; 2],
 }
 
 impl PredictOutputs<'_> {
@@ -192,8 +196,8 @@ impl PredictOutputs<'_> {
         OwnedPredictOutputs {
             embedded_tokens: self.embedded_tokens.to_vec(),
             embedded_tokens_shape: self.embedded_tokens_shape,
-            known: self.known.to_vec(),
-            known_shape: self.known_shape,
+            do_: self.do_.to_vec(),
+            do_shape: self.do_shape,
         }
     }
 }
@@ -205,32 +209,32 @@ pub struct OwnedPredictOutputs {
     pub embedded_tokens: Vec<f32>,
     /// The shape of `embedded_tokens`.
     pub embedded_tokens_shape: [usize; 2],
-    /// `known`: `[n, 5]`, bool: bytes that are 0 or 1
-    pub known: Vec<u8>,
-    /// The shape of `known`.
-    pub known_shape: [usize; 2],
+    /// `do`: `[n, 5]`, bool: bytes that are 0 or 1
+    pub do_: Vec<u8>,
+    /// The shape of `do_`.
+    pub do_shape: [usize; 2],
 }
 
-/// The outputs of [`Session::scale`], in the session's memory.
+/// The outputs of [`Session::match_`], in the session's memory.
 #[derive(Debug, Clone, Copy)]
-pub struct ScaleOutputs<'session> {
+pub struct MatchOutputs<'session> {
     /// `scaled`: `[2, 3]`, float32
     pub scaled: &'session [f32],
     /// The shape of `scaled`.
     pub scaled_shape: [usize; 2],
 }
 
-impl ScaleOutputs<'_> {
+impl MatchOutputs<'_> {
     /// Copies the outputs out of the session.
     #[must_use]
-    pub fn into_owned(self) -> OwnedScaleOutputs {
-        OwnedScaleOutputs { scaled: self.scaled.to_vec(), scaled_shape: self.scaled_shape }
+    pub fn into_owned(self) -> OwnedMatchOutputs {
+        OwnedMatchOutputs { scaled: self.scaled.to_vec(), scaled_shape: self.scaled_shape }
     }
 }
 
-/// The outputs of [`Model::scale`].
+/// The outputs of [`Model::match_`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct OwnedScaleOutputs {
+pub struct OwnedMatchOutputs {
     /// `scaled`: `[2, 3]`, float32
     pub scaled: Vec<f32>,
     /// The shape of `scaled`.
@@ -258,11 +262,11 @@ fn check_length(name: &'static str, got: usize, expected: usize) -> Result<(), E
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Features as the elements of the integer input `name`.
-fn integers<T: TryFrom<i64>>(name: &'static str, features: &[f64]) -> Result<Vec<T>, Error> {
-    let whole = |(position, &value): (usize, &f64)| {
+fn fill_integers<T: TryFrom<i64>>(name: &'static str, features: &[f64], elements: &mut [T]) -> Result<(), Error> {
+    for (position, (element, &value)) in elements.iter_mut().zip(features).enumerate() {
         let is_whole = value.fract() == 0.0 && value.abs() <= EXACT;
         let fits = if is_whole { T::try_from(value as i64).ok() } else { None };
-        fits.ok_or(Error::NotAnInteger { name, position })
-    };
-    features.iter().enumerate().map(whole).collect()
+        *element = fits.ok_or(Error::NotAnInteger { name, position })?;
+    }
+    Ok(())
 }

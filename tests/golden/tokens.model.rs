@@ -69,13 +69,13 @@ pub(crate) fn predict(
     Ok((lookup_gather_v2, known))
 }
 
-/// Bytes of the arena that `scale` needs.
-pub(crate) fn scale_arena(_n: usize) -> usize {
+/// Bytes of the arena that `match_` needs.
+pub(crate) fn match_arena(_n: usize) -> usize {
     128
 }
 
-/// Computes `scale` and says where its outputs are.
-pub(crate) fn scale(
+/// Computes `match` and says where its outputs are.
+pub(crate) fn match_(
     _weights: &Weights,
     threads: &Threads,
     arena: &mut Arena,
