@@ -210,6 +210,7 @@ fn a_run_allocates_nothing() {{
             let ({arguments}) = ({arrays});
             let info = allocation_counter::measure(|| {{
                 session.predict({references}).unwrap();
+                {vector}
             }});
             assert_eq!(info.count_total, 0, "{{n}} examples on {{threads}} threads");
         }}
@@ -219,15 +220,21 @@ fn a_run_allocates_nothing() {{
 
 
 @pytest.mark.parametrize(
-    ("make", "arrays"),
+    ("make", "arrays", "vector"),
     [
-        (convolutions, "vec![0.5; n * 21 * 18 * 3],"),
-        (classifier_of_sequences, "vec![7; n * 50], vec![0.5; n * 9]"),
-        (transformer_block, "vec![0.5; n * 10 * 16],"),
+        (convolutions, "vec![0.5; n * 21 * 18 * 3],", ""),
+        (
+            classifier_of_sequences,
+            "vec![7; n * 50], vec![0.5; n * 9]",
+            "session.predict_features(&[7.0; 59]).unwrap();",
+        ),
+        (transformer_block, "vec![0.5; n * 10 * 16],", ""),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_run_allocates_nothing(make: Callable[[Any], Any], arrays: str, tmp_path: Path) -> None:
+def test_a_run_allocates_nothing(
+    make: Callable[[Any], Any], arrays: str, vector: str, tmp_path: Path
+) -> None:
     crate = tmp_path / f"{make.__name__}_counted"
     tfrc.compile(random_model(make), crate, runtime="path")
     names = ["x", "y"][: arrays.strip(",").count("vec!")]
@@ -236,6 +243,7 @@ def test_a_run_allocates_nothing(make: Callable[[Any], Any], arrays: str, tmp_pa
         arguments="".join(f"{name}, " for name in names),
         arrays=arrays,
         references=", ".join(f"&{name}" for name in names),
+        vector=vector,
     )
     (crate / "tests/allocations.rs").write_text(test)
     manifest = crate / "Cargo.toml"
