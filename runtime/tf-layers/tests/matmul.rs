@@ -95,7 +95,8 @@ fn large_products_in_several_blocks_and_parts() {
         (5, 100, 3000),
         (129, 129, 129),
     ] {
-        check_matmul(m, k, n, Activation::Relu6, true, true);
+        // Functions that keep the size of the sums, by which the rounding of thousands of terms is measured.
+        check_matmul(m, k, n, Activation::Relu, true, true);
         check_matmul(m, k, n, Activation::Swish, true, false);
     }
 }
