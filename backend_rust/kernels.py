@@ -24,11 +24,11 @@ PRINTERS: dict[str, Print] = {}
 
 FUNCTIONS = frozenset(
     "all any argmax argmin avg_pool2d batch_matmul broadcast broadcast_to channel columns concat "
-    "conv1d conv2d conv2d_backprop_filter conv3d conv3d_backprop_filter copy_columns cumsum "
-    "depthwise_conv2d depthwise_conv2d_backprop_filter dynamic_conv1d dynamic_conv2d "
-    "dynamic_conv3d gather integer layer_norm layer_norm_in_place layers log_softmax "
-    "log_softmax_in_place map map_any map_any_in_place map_columns map_in_place math matmul "
-    "max_pool2d max_pool2d_grad middle mirror_pad one_hot pack packed_len pad random_bits "
+    "conv1d conv2d conv2d_backprop_filter conv2d_winograd conv3d conv3d_backprop_filter "
+    "copy_columns cumsum depthwise_conv2d depthwise_conv2d_backprop_filter dynamic_conv1d "
+    "dynamic_conv2d dynamic_conv3d gather integer layer_norm layer_norm_in_place layers "
+    "log_softmax log_softmax_in_place map map_any map_any_in_place map_columns map_in_place math "
+    "matmul max_pool2d max_pool2d_grad middle mirror_pad one_hot pack packed_len pad random_bits "
     "random_key random_normal random_truncated_normal random_uniform reduce reduce_any "
     "resize_bilinear resize_nearest rows same scalar segment_sum simd slice softmax "
     "softmax_in_place split tile transpose".split()
@@ -47,15 +47,17 @@ def prints(*kernels: str) -> Callable[[Print], Print]:
 
 
 F32_ONLY = frozenset(
-    "conv1d conv2d conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d conv2d_backprop_filter "
-    "conv3d_backprop_filter depthwise_conv2d depthwise_conv2d_backprop_filter matmul batch_matmul "
-    "max_pool max_pool_grad avg_pool softmax log_softmax layer_norm".split()
+    "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
+    "conv2d_backprop_filter conv3d_backprop_filter depthwise_conv2d "
+    "depthwise_conv2d_backprop_filter matmul batch_matmul max_pool max_pool_grad avg_pool softmax "
+    "log_softmax layer_norm".split()
 )
 """Kernels that compute on f32 and on nothing else."""
 
 
 IN_COLUMNS = frozenset(
-    "conv1d conv2d conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d matmul map copy".split()
+    "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d matmul map "
+    "copy".split()
 )
 """Kernels that work on columns of a wider tensor."""
 
@@ -113,9 +115,17 @@ def conv_params(call: Call, filter: Sequence[int]) -> str:
     )
 
 
-@prints("conv1d", "conv2d", "conv3d", "dynamic_conv1d", "dynamic_conv2d", "dynamic_conv3d")
+@prints(
+    *("conv1d", "conv2d", "conv3d", "dynamic_conv1d", "dynamic_conv2d", "dynamic_conv3d"),
+    "conv2d_winograd",
+)
 def conv(call: Call) -> Printed:
     """`conv2d(threads, &CONV, input, filter, Some(bias), None, scratch, out)`."""
+    params = conv_params(call, call.operand("filter").static())
+    uses = activation_use(call)
+    if call.kernel == "conv2d_winograd":
+        params = f"WinogradConv2d::new({params}, {rust.integer(call.number('tile'))})"
+        uses |= {"Conv2d"}
     return Printed(
         call.kernel,
         [
@@ -126,9 +136,9 @@ def conv(call: Call) -> Printed:
             call.scratch_slice,
             call.out.slice,
         ],
-        conv_params(call, call.operand("filter").static()),
+        params,
         threads=True,
-        uses=activation_use(call),
+        uses=uses,
     )
 
 

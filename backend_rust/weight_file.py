@@ -16,6 +16,7 @@ from tfrc.backend_rust import rust
 from tfrc.backend_rust.names import Scope
 from tfrc.backend_rust.options import Array, EmitError
 from tfrc.ir.dtype import element_type
+from tfrc.ir.winograd import transform_filter
 
 ALIGNMENT = 64
 HEADER = 64
@@ -34,6 +35,30 @@ def panels(array: Array, groups: int) -> Array:
     padded[:, :, :n] = matrices
     split = padded.reshape(groups, matrices.shape[1], -1, PANEL)
     return split.transpose(0, 2, 1, 3)
+
+
+def packed(array: Array, packing: str, groups: int) -> Array:
+    """An array in the order in which its kernel reads it."""
+    match packing:
+        case "plain":
+            return array
+        case "panels":
+            return panels(array, groups)
+        case "winograd2" | "winograd4":
+            points = transform_filter(array, int(packing[-1]))
+            count, channels, filters = points.shape
+            columns = points.transpose(1, 0, 2).reshape(channels, count * filters)
+            return panels(columns, count)
+        case _:
+            raise EmitError(f"a weight has the packing {packing}, which no kernel reads")
+
+
+NOTES = {
+    "panels": ", in panels",
+    "winograd2": ", for tiles of 2×2 in panels",
+    "winograd4": ", for tiles of 4×4 in panels",
+}
+"""What the documentation of a constant says about each packing but `plain`."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +81,7 @@ class WeightFile:
         self._blocks: list[bytes] = []
         self._size = HEADER
         self._constants: dict[tuple[str, str, int, int, int], Constant] = {}
-        self._offsets: dict[tuple[str, str, int], int] = {}
+        self._places: dict[tuple[str, str, int], tuple[int, int]] = {}
 
     def constant(
         self, key: str, packing: str, groups: int, wanted: str, part: tuple[int, int]
@@ -69,11 +94,10 @@ class WeightFile:
         if known is not None:
             return known.name
         array = self._array(key)
-        offset = self._place(key, packing, groups, array)
+        offset, size = self._place(key, packing, groups, array)
         start, length = part
-        if packing == "panels":
-            k = array.size // max(array.shape[-1], 1)
-            length = groups * -(-(array.shape[-1] // groups) // PANEL) * PANEL * k
+        if packing != "plain":
+            length = size
         type_ = rust.element(element_type(array.dtype), f"the weight {key}")
         shape = "×".join(map(str, array.shape)) or "scalar"
         constant = Constant(
@@ -81,7 +105,7 @@ class WeightFile:
             type=type_,
             offset=rust.integer(offset + start * array.dtype.itemsize),
             length=rust.integer(length),
-            doc=f"`{key}`: {shape}" + (", in panels" if packing == "panels" else ""),
+            doc=f"`{key}`: {shape}{NOTES.get(packing, '')}",
         )
         self._constants[(key, packing, groups, *part)] = constant
         return constant.name
@@ -99,18 +123,18 @@ class WeightFile:
             raise EmitError(f"the weight {key} is not in the weight store")
         return self._store[key]
 
-    def _place(self, key: str, packing: str, groups: int, array: Array) -> int:
-        """The offset of the packed array, which is stored if it is not yet."""
-        known = self._offsets.get((key, packing, groups))
+    def _place(self, key: str, packing: str, groups: int, array: Array) -> tuple[int, int]:
+        """Offset and elements of the packed array, which is stored if it is not yet."""
+        known = self._places.get((key, packing, groups))
         if known is not None:
             return known
-        packed = panels(array, groups) if packing == "panels" else array
-        if packed.dtype == np.bool_:
-            packed = packed.astype(np.uint8)
-        little = np.ascontiguousarray(packed, packed.dtype.newbyteorder("<"))
-        offset = self.block(little.tobytes())
-        self._offsets[(key, packing, groups)] = offset
-        return offset
+        ordered = packed(array, packing, groups)
+        if ordered.dtype == np.bool_:
+            ordered = ordered.astype(np.uint8)
+        little = np.ascontiguousarray(ordered, ordered.dtype.newbyteorder("<"))
+        place = self.block(little.tobytes()), ordered.size
+        self._places[(key, packing, groups)] = place
+        return place
 
     @property
     def constants(self) -> list[Constant]:

@@ -24,6 +24,7 @@ def compile(
     signatures: Sequence[str] = (),
     inplace: bool = True,
     memdrop: bool = True,
+    exact_convolution: bool = False,
     model_name: str | None = None,
     binary_classification: bool | None = None,
     thresholds: str | Path | None = None,
@@ -51,6 +52,7 @@ def compile(
         level=level,
         inplace=inplace,
         memdrop=memdrop,
+        exact_convolution=exact_convolution,
         force=force,
         imports=ImportOptions(
             tuple(inputs), tuple(outputs), dict(input_shapes or {}), tuple(signatures)

@@ -108,6 +108,12 @@ def compile(
             "--enable-memdrop/--no-enable-memdrop", help="End buffers after their last use."
         ),
     ] = True,
+    exact_convolution: Annotated[
+        bool,
+        typer.Option(
+            "--exact-convolution", help="No Winograd transforms: slower, smaller rounding errors."
+        ),
+    ] = False,
     model_name: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Of the crate, whose struct is then NAMEModel."),
@@ -172,6 +178,7 @@ def compile(
             passes=passes,
             inplace=inplace,
             memdrop=memdrop,
+            exact_convolution=exact_convolution,
             force=force,
             imports=import_options(inputs, outputs, input_shape, signature),
             model_name=model_name,

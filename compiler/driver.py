@@ -35,7 +35,8 @@ from tfrc.compiler.recording import FeaturesFile, draw_steps, record
 from tfrc.compiler.tolerance import USUAL, allowance, sensitivity, tolerance
 from tfrc.compiler.verify_each import VerifyEach
 from tfrc.ir.weights import CompilerContext
-from tfrc.passes import OPTIONAL, PIPELINES
+from tfrc.passes import FAST_CONVOLUTION, OPTIONAL, PIPELINES
+from tfrc.passes.select_kernels import SelectKernelsPass
 
 STOPS: Mapping[Emit, str] = {
     "tf-ir": "legalize-tf",
@@ -70,6 +71,8 @@ class CompileOptions:
     """A pipeline in place of the level's, as `-p` takes it."""
     inplace: bool = True
     memdrop: bool = True
+    exact_convolution: bool = False
+    """Whether convolutions sum the products themselves, without Winograd's transforms."""
     force: bool = False
     imports: ImportOptions = field(default_factory=ImportOptions)
     model_name: str | None = None
@@ -145,7 +148,12 @@ def pipeline(options: CompileOptions) -> list[ModulePass]:
         specs = specs[: specs.index(STOPS[options.emit])]
     wanted = {"inplace": options.inplace, "memdrop": options.memdrop}
     left_out = {OPTIONAL[flag] for flag, is_wanted in wanted.items() if not is_wanted}
-    return [each for each in parse_passes(specs) if each.name not in left_out]
+    exact = options.exact_convolution or options.level < FAST_CONVOLUTION
+    return [
+        replace(each, exact_convolution=exact) if isinstance(each, SelectKernelsPass) else each
+        for each in parse_passes(specs)
+        if each.name not in left_out
+    ]
 
 
 class Clock:

@@ -358,9 +358,20 @@ def evaluate(
     n: int,
 ) -> Array:
     """The result of the operation `name` (without `nn.`) for the batch size `n`."""
+    return apply(REFERENCE[name], operands, attributes, result_type, n)
+
+
+def apply(
+    meaning: Callable[..., Array],
+    operands: Mapping[str, Any],
+    attributes: Mapping[str, Attribute],
+    result_type: Attribute,
+    n: int,
+) -> Array:
+    """What a function of named operands and attributes computes for the batch size `n`."""
     result = Result(at(shape_of(result_type), n), numpy_dtype(element_of(result_type)))
     values = {key: python_value(attr, n) for key, attr in attributes.items()}
-    array = REFERENCE[name](**operands, **values, result=result)
+    array = meaning(**operands, **values, result=result)
     return np.asarray(array).astype(result.dtype, copy=False)
 
 

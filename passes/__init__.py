@@ -106,3 +106,6 @@ PIPELINES: dict[str, tuple[str, ...]] = {
 OPTIONAL = {"inplace": "in-place", "memdrop": "free-early"}
 """Passes that a flag of `tfrc compile` leaves out of any pipeline: `--no-enable-inplace` and so on.
 """
+
+FAST_CONVOLUTION = 2
+"""The lowest level whose convolutions may use Winograd's minimal filtering."""

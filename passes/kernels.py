@@ -13,6 +13,7 @@ from enum import StrEnum
 from math import prod
 from typing import Any, cast
 
+from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from tfrc.ir import nn, reference
@@ -22,6 +23,7 @@ from tfrc.ir.nn.linear import ConvOp, EpilogueOp
 from tfrc.ir.reference import semantic_properties
 from tfrc.ir.rt import DYNAMIC
 from tfrc.ir.shape import Dim, count, shape_of
+from tfrc.passes import winograd
 
 PANEL = 16
 """Columns of a panel of packed weights."""
@@ -30,7 +32,8 @@ FALLIBLE = frozenset({"gather"})
 """Kernels that refuse what they are given: an index is out of range."""
 
 PRODUCTS = frozenset(
-    "conv1d conv2d conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d matmul".split()
+    "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
+    "matmul".split()
 )
 """Kernels that end in the epilogue of a product: it adds a residual, and writes rows anywhere."""
 
@@ -52,6 +55,8 @@ class Packing(StrEnum):
 
     PLAIN = "plain"
     PANELS = "panels"
+    WINOGRAD2 = "winograd2"
+    WINOGRAD4 = "winograd4"
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,13 @@ def conv(op: ConvOp) -> Selected:
         name, packings = f"{DYNAMIC}{name}", {}
     needed = (scratch,) if scratch != Dim(0, 0) else ()
     return Selected(name, semantic_properties(op), packings, needed)
+
+
+def conv2d_winograd(op: nn.Conv2DOp, tile: int) -> Selected:
+    """A convolution by Winograd's minimal filtering: its filter is transformed and packed."""
+    static = {**semantic_properties(op), "tile": IntegerAttr(tile, i64)}
+    packings = {"filter": Packing(f"winograd{tile}")}
+    return Selected("conv2d_winograd", static, packings, (winograd.scratch(op, tile),))
 
 
 def padded_block(batch: Dim, sample: int) -> Dim:
@@ -180,3 +192,12 @@ KERNELS: dict[type[Operation], Callable[[Any], Selected]] = {
 """Every operation on whole tensors but `nn.reshape`, which is a view."""
 
 KERNELS.update({op: plain for op in nn.TENSOR_OPS if op not in (nn.ReshapeOp, *KERNELS)})
+
+
+def select(op: Operation, exact_convolution: bool = False) -> Selected:
+    """The kernel of an operation in `KERNELS`; `exact_convolution` rules Winograd's out."""
+    if isinstance(op, nn.Conv2DOp) and is_constant(op.filter) and not exact_convolution:
+        tile = winograd.best_tile(op)
+        if tile is not None:
+            return conv2d_winograd(op, tile)
+    return KERNELS[type(op)](op)

@@ -28,7 +28,7 @@ from tfrc.ir import nn
 from tfrc.ir.dtype import size_of
 from tfrc.ir.shape import count, element_of, shape_of
 from tfrc.passes.demand import Demand
-from tfrc.passes.kernels import FALLIBLE, IN_PLACE, KERNELS, named_operands
+from tfrc.passes.kernels import FALLIBLE, IN_PLACE, KERNELS, named_operands, select
 from tfrc.passes.ordering import Task, Tasks
 
 FOLLOWERS = nn.ConstantOp | nn.WeightOp | nn.ReadOp | nn.ReshapeOp
@@ -55,7 +55,7 @@ def task(op: Operation, numbers: dict[SSAValue, int], returned: set[SSAValue]) -
     kernel = "map" if isinstance(op, nn.MapOp) else op.name.removeprefix("nn.")
     scratch = 0
     if type(op) in KERNELS:
-        selected = KERNELS[type(op)](op)
+        selected = select(op)
         kernel = selected.name
         element = size_of(element_of(result))
         scratch = sum(elements.at(1) * element for elements in selected.scratch)

@@ -52,7 +52,7 @@ from tfrc.ir.shape import Dim, Shape, buffer, element_of, shape_of, tensor
 from tfrc.ir.weights import WeightStore, weights_of
 from tfrc.passes.aliases import root
 from tfrc.passes.demand import Demand
-from tfrc.passes.kernels import KERNELS, Packing, has_epilogue_kernel, named_operands
+from tfrc.passes.kernels import Packing, has_epilogue_kernel, named_operands, select
 
 NAME = "tf.name"
 """The attribute of an argument or result that holds its name in the signature."""
@@ -65,6 +65,7 @@ class Lowering:
     function: FuncOp
     weights: WeightStore
     block: Block
+    exact_convolution: bool = False
     buffers: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     constants: dict[tuple[SSAValue, Packing], SSAValue] = field(
         default_factory=dict[tuple[SSAValue, Packing], SSAValue]
@@ -191,9 +192,8 @@ class Lowering:
         return [(self.read(value), expected) for value, expected in known]
 
     def _call(self, op: Operation) -> None:
-        kernel = KERNELS[type(op)]
         (result,) = op.results
-        selected = kernel(op)
+        selected = select(op, self.exact_convolution)
         ins = [
             (name, self.read(value, selected.packings.get(name, Packing.PLAIN)))
             for name, value in named_operands(op)
@@ -234,7 +234,9 @@ def _direct(function: FuncOp, returned: Sequence[SSAValue]) -> dict[SSAValue, in
     return direct
 
 
-def lower_function(function: FuncOp, weights: WeightStore) -> FuncOp:
+def lower_function(
+    function: FuncOp, weights: WeightStore, exact_convolution: bool = False
+) -> FuncOp:
     """The function on buffers."""
     returns = function.body.block.last_op
     assert isinstance(returns, ReturnOp)
@@ -242,7 +244,7 @@ def lower_function(function: FuncOp, weights: WeightStore) -> FuncOp:
     types = [buffer(element_of(v), shape_of(v)) for v in (*function.args, *returned)]
     block = Block(arg_types=types)
     inputs, outputs = block.args[: len(function.args)], block.args[len(function.args) :]
-    lowering = Lowering(function, weights, block)
+    lowering = Lowering(function, weights, block, exact_convolution)
     for new, old in zip(inputs, function.args, strict=True):
         new.name_hint = old.name_hint
         lowering.buffers[old] = new
@@ -369,6 +371,9 @@ class SelectKernelsPass(ModulePass):
 
     name = "select-kernels"
 
+    exact_convolution: bool = False
+    """Whether convolutions sum the products themselves, without Winograd's transforms."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in [f for f in op.ops if isinstance(f, FuncOp)]:
             for each in list(function.body.block.ops):
@@ -376,7 +381,7 @@ class SelectKernelsPass(ModulePass):
                     transpose_weight(each, weights_of(ctx))
                 if isinstance(each, EpilogueOp) and not has_epilogue_kernel(each):
                     split_epilogue(each)
-            lowered = lower_function(function, weights_of(ctx))
+            lowered = lower_function(function, weights_of(ctx), self.exact_convolution)
             op.body.block.insert_op_before(lowered, function)
             function.detach()
             function.erase(safe_erase=False)

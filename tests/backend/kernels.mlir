@@ -13,6 +13,14 @@ func.func @linear(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x4
   %6 = nn.batch_matmul %t, %m : (tensor<?x8x4xf32>, tensor<4x8xf32>) -> tensor<?x8x8xf32>
   func.return %0, %1, %2, %3, %4, %5, %6 : tensor<?x8x8xf32>, tensor<?x4x4x4x8xf32>, tensor<?x8x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x4x4xf32>, tensor<?x8x8xf32>
 }
+func.func @winograd(%x: tensor<?x28x27x16xf32>, %y: tensor<?x6x6x64xf32>) -> (tensor<?x28x27x16xf32>, tensor<?x6x6x64xf32>) {
+  %f = nn.weight @"winograd/f" : tensor<3x3x16x16xf32>
+  %b = nn.weight @"winograd/b" : tensor<16xf32>
+  %0 = nn.conv2d %x, %f bias %b : tensor<16xf32> residual %x : tensor<?x28x27x16xf32> activation<relu6> strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 : tensor<?x28x27x16xf32>, tensor<3x3x16x16xf32> -> tensor<?x28x27x16xf32>
+  %g = nn.weight @"winograd/g" : tensor<3x3x64x64xf32>
+  %1 = nn.conv2d %y, %g activation<tanh> strides = [1, 1] pads = [2, 0, 0, 2] dilations = [1, 1] groups = 1 : tensor<?x6x6x64xf32>, tensor<3x3x64x64xf32> -> tensor<?x6x6x64xf32>
+  func.return %0, %1 : tensor<?x28x27x16xf32>, tensor<?x6x6x64xf32>
+}
 func.func @reduction(%x: tensor<?x8x8x4xf32>, %b: tensor<?x4xi1>, %i: tensor<?x4xi32>) -> (tensor<?x4x4x4xf32>, tensor<?x4x4x4xf32>, tensor<?x4xf32>, tensor<?x1x1x4xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x4xf32>, tensor<?xi1>, tensor<?xi1>, tensor<?x8x8xi64>, tensor<?x8x4xi32>, tensor<?x8x8x4xf32>, tensor<?x8x8x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
   %c = nn.weight @c : tensor<4xf32>
   %0 = nn.max_pool %x window = [3, 3] strides = [2, 2] pads = [0, 0, 1, 1] : (tensor<?x8x8x4xf32>) -> tensor<?x4x4x4xf32>

@@ -20,6 +20,7 @@ from tfrc.backend_rust.vector_rules import VECTOR
 from tfrc.backend_rust.weight_file import HEADER, WeightFile, panels
 from tfrc.ir import nn
 from tfrc.ir.rt import DYNAMIC
+from tfrc.ir.rt_reference import METHODS
 from tfrc.ir.shape import Dim
 from tfrc.passes.kernels import KERNELS
 
@@ -98,7 +99,7 @@ def test_an_output_called_as_an_input(planned: Planner, tmp_path: Path) -> None:
 def test_every_kernel_is_printed() -> None:
     selected = {op.name.removeprefix("nn.") for op in KERNELS}
     dynamic = {f"{DYNAMIC}conv{rank}d" for rank in (1, 2, 3)}
-    assert selected | dynamic | {"map", "copy"} == set(PRINTERS)
+    assert selected | dynamic | {*METHODS, "map", "copy"} == set(PRINTERS)
 
 
 def test_every_elementwise_operation_is_printed() -> None:

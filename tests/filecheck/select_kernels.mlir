@@ -58,6 +58,30 @@ func.func @scratch(%x: tensor<?x8x8x3xf32>, %y: tensor<2x4xf32>) -> (tensor<?x8x
   func.return %1, %3 : tensor<?x8x8x2xf32>, tensor<2x4xf32>
 }
 
+// Dense 3x3 filters of stride 1 go by Winograd's tiles where these are faster: 4x4, or 2x2 if the filter is large for
+// its image. Few channels, strides, and filters that are known at run time only are summed directly.
+// CHECK-LABEL: func.func @winograd
+// CHECK:         [[F:%.*]] = rt.weight @f packing "winograd4" : memref<3x3x64x64xf32>
+// CHECK:         [[P:%.*]] = memref.alloc() : memref<148608xf32>
+// CHECK-NEXT:    rt.call @conv2d_winograd(input = %x, filter = [[F]]) -> {{%.*}} scratch([[P]]) {{{.*}}tile = 4 : i64}
+// CHECK:         rt.weight @g packing "winograd2"
+// CHECK:         rt.call @conv2d_winograd({{.*}}tile = 2 : i64}
+// CHECK:         rt.call @conv2d(
+// CHECK:         rt.call @conv2d(
+// CHECK:         rt.call @dynamic_conv2d(
+func.func @winograd(%x: tensor<?x28x28x64xf32>, %y: tensor<1x7x7x512xf32>, %r: tensor<3x3x64x64xf32>) -> (tensor<?x28x28x64xf32>, tensor<1x7x7x512xf32>, tensor<?x28x28x4xf32>, tensor<?x14x14x64xf32>, tensor<?x28x28x64xf32>) {
+  %f = nn.weight @f : tensor<3x3x64x64xf32>
+  %0 = nn.conv2d %x, %f strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 : tensor<?x28x28x64xf32>, tensor<3x3x64x64xf32> -> tensor<?x28x28x64xf32>
+  %g = nn.weight @g : tensor<3x3x512x512xf32>
+  %1 = nn.conv2d %y, %g strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 : tensor<1x7x7x512xf32>, tensor<3x3x512x512xf32> -> tensor<1x7x7x512xf32>
+  %few = nn.weight @few : tensor<3x3x3x4xf32>
+  %c = nn.slice %x begin = <0, 0, 0, 0> strides = [1, 1, 1, 1] : (tensor<?x28x28x64xf32>) -> tensor<?x28x28x3xf32>
+  %2 = nn.conv2d %c, %few strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 : tensor<?x28x28x3xf32>, tensor<3x3x3x4xf32> -> tensor<?x28x28x4xf32>
+  %3 = nn.conv2d %x, %f strides = [2, 2] pads = [1, 1, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x28x28x64xf32>, tensor<3x3x64x64xf32> -> tensor<?x14x14x64xf32>
+  %4 = nn.conv2d %x, %r strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 : tensor<?x28x28x64xf32>, tensor<3x3x64x64xf32> -> tensor<?x28x28x64xf32>
+  func.return %0, %1, %2, %3, %4 : tensor<?x28x28x64xf32>, tensor<1x7x7x512xf32>, tensor<?x28x28x4xf32>, tensor<?x14x14x64xf32>, tensor<?x28x28x64xf32>
+}
+
 // A variable is memory. New values are copied into it behind everything else, as if all at once.
 // CHECK-LABEL: func.func @swap
 // CHECK-NEXT:    [[A:%.*]] = rt.variable @a : memref<2x4xf32>

@@ -4,6 +4,7 @@ use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
 
 use crate::{
     DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, RandomOutputs, ReductionOutputs, Session,
+    WinogradOutputs,
 };
 
 impl Session {
@@ -28,6 +29,22 @@ impl Session {
             t.as_slice().unwrap_or_default(),
             v.as_slice().unwrap_or_default(),
         )
+    }
+
+    /// [`Session::winograd`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::winograd`], and if an array has another shape.
+    pub fn winograd_from_arrays(
+        &mut self,
+        x: ArrayView<'_, f32, Ix4>,
+        y: ArrayView<'_, f32, Ix4>,
+    ) -> Result<WinogradOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(28), Some(27), Some(16)], "[n, 28, 27, 16]")?;
+        check_shape("y", y.shape(), &[None, Some(6), Some(6), Some(64)], "[n, 6, 6, 64]")?;
+        let x = x.as_standard_layout();
+        let y = y.as_standard_layout();
+        self.winograd(x.as_slice().unwrap_or_default(), y.as_slice().unwrap_or_default())
     }
 
     /// [`Session::reduction`] for arrays. What is not in row-major order is copied first.
@@ -209,6 +226,20 @@ impl<'session> LinearOutputs<'session> {
     #[must_use]
     pub fn out6_array(&self) -> ArrayView<'session, f32, Ix3> {
         ArrayView::from_shape(self.out6_shape, self.out6).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> WinogradOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
     }
 }
 

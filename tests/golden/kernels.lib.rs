@@ -50,6 +50,7 @@ impl Model {
             threads: Threads::single(),
             arena: Arena::new(
                 model::linear_arena(max_batch.max(1))
+                    .max(model::winograd_arena(max_batch.max(1)))
                     .max(model::reduction_arena(max_batch.max(1)))
                     .max(model::movement_arena(max_batch.max(1)))
                     .max(model::gradient_arena(max_batch.max(1)))
@@ -74,6 +75,22 @@ impl Model {
     /// As [`Session::linear_features`].
     pub fn linear_features(&self, features: &[f32]) -> Result<OwnedLinearOutputs, Error> {
         Ok(self.session(1).linear_features(features)?.into_owned())
+    }
+
+    /// Runs `winograd` in a session of its own: see [`Session::winograd`].
+    ///
+    /// # Errors
+    /// As [`Session::winograd`].
+    pub fn winograd(&self, x: &[f32], y: &[f32]) -> Result<OwnedWinogradOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 12_096, 0)?).winograd(x, y)?.into_owned())
+    }
+
+    /// Runs `winograd` for one example, in a session of its own: see [`Session::winograd_features`].
+    ///
+    /// # Errors
+    /// As [`Session::winograd_features`].
+    pub fn winograd_features(&self, features: &[f32]) -> Result<OwnedWinogradOutputs, Error> {
+        Ok(self.session(1).winograd_features(features)?.into_owned())
     }
 
     /// Runs `reduction` in a session of its own: see [`Session::reduction`].
@@ -245,6 +262,37 @@ impl Session {
     pub fn linear_features(&mut self, features: &[f32]) -> Result<LinearOutputs<'_>, Error> {
         check_length("features", features.len(), 416)?;
         self.linear(&features[0..256], &features[256..288], &features[288..416])
+    }
+
+    /// Runs `winograd` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 28, 27, 16]`, float32
+    /// - `y`: `[n, 6, 6, 64]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn winograd(&mut self, x: &[f32], y: &[f32]) -> Result<WinogradOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 12_096, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("y", y.len(), 2304 * n)?;
+        let [out0, out1] = model::winograd(&self.model.weights, &self.threads, &mut self.arena, n, x, y)?;
+        Ok(WinogradOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 28, 27, 16],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 6, 6, 64],
+        })
+    }
+
+    /// [`Session::winograd`] for one example, whose inputs stand in one vector, one after the other:
+    /// `x` (12_096), `y` (2304).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn winograd_features(&mut self, features: &[f32]) -> Result<WinogradOutputs<'_>, Error> {
+        check_length("features", features.len(), 14_400)?;
+        self.winograd(&features[0..12_096], &features[12_096..14_400])
     }
 
     /// Runs `reduction` for the `n` examples that the inputs hold.
@@ -660,6 +708,45 @@ pub struct OwnedLinearOutputs {
     pub out6: Vec<f32>,
     /// The shape of `out6`.
     pub out6_shape: [usize; 3],
+}
+
+/// The outputs of [`Session::winograd`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct WinogradOutputs<'session> {
+    /// `out0`: `[n, 28, 27, 16]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[n, 6, 6, 64]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 4],
+}
+
+impl WinogradOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedWinogradOutputs {
+        OwnedWinogradOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::winograd`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedWinogradOutputs {
+    /// `out0`: `[n, 28, 27, 16]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[n, 6, 6, 64]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 4],
 }
 
 /// The outputs of [`Session::reduction`], in the session's memory.

@@ -7,11 +7,12 @@
 use tf_layers::{
     Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv2d, Conv3d, DepthwiseConv2d, Element, Error, Gather,
     LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Reduce, Reduction, SegmentSum, Slice, Softmax, Threads, Tile,
-    Transpose, Weights, all, any, argmax, argmin, avg_pool2d, batch_matmul, broadcast_to, concat, conv1d,
-    conv2d_backprop_filter, conv3d, conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter,
-    dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any,
-    map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pad, random_bits, random_key, random_normal,
-    random_truncated_normal, random_uniform, reduce, reduce_any, same, segment_sum, slice, softmax, tile, transpose,
+    Transpose, Weights, WinogradConv2d, all, any, argmax, argmin, avg_pool2d, batch_matmul, broadcast_to, concat,
+    conv1d, conv2d_backprop_filter, conv2d_winograd, conv3d, conv3d_backprop_filter, depthwise_conv2d,
+    depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place,
+    log_softmax, map_any, map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pad, random_bits,
+    random_key, random_normal, random_truncated_normal, random_uniform, reduce, reduce_any, same, segment_sum, slice,
+    softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -26,6 +27,10 @@ const DEPTHWISE_CONV2D_0: DepthwiseConv2d = DepthwiseConv2d::new([8, 8, 4], [3, 
 const MATMUL_0: Matmul = Matmul::new(4, 8).activation(Activation::Gelu);
 const BATCH_MATMUL_0: BatchMatmul = BatchMatmul::new(8, 4, 8).transpose_b(true);
 const BATCH_MATMUL_0_2: BatchMatmul = BatchMatmul::new(4, 8, 4).transpose_a(true);
+const CONV2D_WINOGRAD_0: WinogradConv2d =
+    WinogradConv2d::new(Conv2d::new([28, 27, 16], 16, [3, 3]).pads([1, 1, 1, 1]).activation(Activation::Relu6), 4);
+const CONV2D_WINOGRAD_0_2: WinogradConv2d =
+    WinogradConv2d::new(Conv2d::new([6, 6, 64], 64, [3, 3]).pads([2, 0, 0, 2]).activation(Activation::Tanh), 2);
 const MAX_POOL: Pool2d = Pool2d::new([8, 8, 4], [3, 3], [2, 2], [0, 0, 1, 1]);
 const AVG_POOL: Pool2d = Pool2d::new([8, 8, 4], [3, 2], [2, 2], [1, 0, 0, 0]);
 const SUM: Reduce = Reduce::new(Reduction::Sum, 64, 4);
@@ -117,6 +122,37 @@ pub(crate) fn linear(
     batch_matmul(threads, &BatchMatmul::new(8 * n, 4, 8), t, rhs, scratch, out);
 
     Ok([conv1d_0, conv3d_0, depthwise_conv2d_0, matmul_0, batch_matmul_0, batch_matmul_0_2, batch_matmul_0_3])
+}
+
+/// Bytes of the arena that `winograd` needs for `n` examples.
+pub(crate) fn winograd_arena(n: usize) -> usize {
+    57_600 * n + 264_192
+}
+
+/// Computes `winograd` and says where its outputs are.
+pub(crate) fn winograd(
+    weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+    y: &[f32],
+) -> Result<[Part<f32>; 2], Error> {
+    // conv2d_winograd
+    let scratch: Part<f32> = part(0, [38_016]);
+    let conv2d_winograd_0: Part<f32> = part(264_192, [n, 28, 27, 16]);
+    let [filter, bias] = weights.parts([w::CONV2D_WINOGRAD_0_FILTER, w::CONV2D_WINOGRAD_0_BIAS]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv2d_winograd_0]);
+    conv2d_winograd(threads, &CONV2D_WINOGRAD_0, x, filter, Some(bias), Some(x), scratch, out);
+
+    // conv2d_winograd
+    let scratch: Part<f32> = part(0, [66_048]);
+    let conv2d_winograd_0_2: Part<f32> = part(48_384 * n + 264_192, [n, 6, 6, 64]);
+    let filter = weights.part(w::CONV2D_WINOGRAD_0_2_FILTER);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv2d_winograd_0_2]);
+    conv2d_winograd(threads, &CONV2D_WINOGRAD_0_2, y, filter, None, None, scratch, out);
+
+    Ok([conv2d_winograd_0, conv2d_winograd_0_2])
 }
 
 /// Bytes of the arena that `reduction` needs for `n` examples.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use tf_layers::simd::{Isa, peak_gflops};
 use tf_layers::{
-    Activation, Conv2d, DepthwiseConv2d, Matmul, Threads, conv2d, depthwise_conv2d, matmul,
+    Activation, Conv2d, DepthwiseConv2d, Matmul, Threads, WinogradConv2d, conv2d, conv2d_winograd,
+    depthwise_conv2d, matmul,
 };
 
 /// Model, and how often the layer occurs in it.
@@ -221,6 +222,36 @@ fn main() {
                 black_box(&mut out),
             );
         });
+    }
+    for (used, ([size, channels], filters, kernel, stride)) in CONVOLUTIONS {
+        if (*kernel, *stride) != (3, 1) {
+            continue;
+        }
+        for tile in [2, 4] {
+            let conv = Conv2d::new([*size, *size, *channels], *filters, [3, 3])
+                .pads([1; 4])
+                .activation(Activation::Relu);
+            let p = WinogradConv2d::new(conv, tile);
+            let x = Tensor::new(size * size * channels);
+            let weights = Tensor::new(p.weights_len());
+            let bias = Tensor::new(*filters);
+            let mut scratch = Tensor::new(p.scratch_len(1));
+            let mut out = Tensor::new(size * size * filters);
+            let name = format!("winograd{tile} {size} {channels}->{filters}");
+            let work = out.len() * 9 * channels;
+            report.line(&Use("winograd", used.1), &name, work, &mut || {
+                conv2d_winograd(
+                    &threads,
+                    &p,
+                    &x,
+                    &weights,
+                    Some(&bias),
+                    None,
+                    &mut scratch,
+                    black_box(&mut out),
+                );
+            });
+        }
     }
     for (used, ([size, channels], kernel, stride)) in DEPTHWISE {
         // TensorFlow's SAME padding.

@@ -1,7 +1,7 @@
 //! Products of two tensors: TensorFlow's `BatchMatMulV2`.
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Product, Rows};
+use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::{pack, pack_transposed, packed_len};
 use crate::kernels::threads::Threads;
 use crate::strided::Walk;
@@ -111,7 +111,7 @@ impl BatchMatmul {
             ],
             taps: [one; 3],
             segment: self.k,
-            groups: 1,
+            groups: Groups::Adjacent(1),
             packed,
             columns: self.n,
             bias: None,

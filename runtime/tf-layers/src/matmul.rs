@@ -1,7 +1,7 @@
 //! Matrix products: TensorFlow's `MatMul` and `BatchMatMulV2`.
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Product, Rows};
+use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::threads::Threads;
 
 /// A product with weights: Keras's `Dense`, TensorFlow's `MatMul`.
@@ -75,7 +75,7 @@ pub fn matmul(
         rows: [one, one, one, Axis::new(rows, p.k)],
         taps: [one; 3],
         segment: p.k,
-        groups: 1,
+        groups: Groups::Adjacent(1),
         packed: weights,
         columns: p.n,
         bias,

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{Conv2d, Conv3d};
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Product, Rows};
+use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::{PANEL, packed_len};
 use crate::kernels::threads::Threads;
 use crate::strided::Walk;
@@ -110,7 +110,7 @@ impl Conv3d {
                 rows: [one, one, one, Axis::new(self.filters, count)],
                 taps: [one; 3],
                 segment: count,
-                groups: 1,
+                groups: Groups::Adjacent(1),
                 packed,
                 columns: k,
                 bias: None,

@@ -2,12 +2,14 @@
 
 mod backprop_filter;
 mod dynamic;
+mod winograd;
 
 pub use backprop_filter::{conv2d_backprop_filter, conv3d_backprop_filter};
 pub use dynamic::{dynamic_conv1d, dynamic_conv2d, dynamic_conv3d};
+pub use winograd::{WinogradConv2d, conv2d_winograd};
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Product, Rows};
+use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
 
@@ -202,6 +204,43 @@ impl Conv3d {
         });
     }
 
+    /// Elements of an image, of its result, and of what the result lies in.
+    fn image_lens(&self) -> [usize; 3] {
+        let image_in = self.input.iter().product::<usize>() * self.channels;
+        let [depth, height, width, filters] = self.output();
+        let pixels = depth * height * width;
+        [
+            image_in,
+            pixels * filters,
+            pixels * self.out.stride(filters),
+        ]
+    }
+
+    /// The number of images; panics if the lengths do not fit.
+    fn batch(&self, name: &str, x: &[f32], residual: Option<&[f32]>, out: &[f32]) -> usize {
+        let [image_in, image, image_out] = self.image_lens();
+        let batch = out.len().checked_div(image_out).unwrap_or(0);
+        assert_eq!(
+            out.len(),
+            batch * image_out,
+            "{name}: the output is no whole number of images of {image_out} elements"
+        );
+        assert_eq!(
+            x.len(),
+            batch * image_in,
+            "{name}: the input is not {batch} images of {image_in} elements"
+        );
+        if let Some(residual) = residual {
+            assert_eq!(
+                residual.len(),
+                batch * image,
+                "{name}: the residual is not {batch} images of {} channels",
+                self.filters
+            );
+        }
+        batch
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "the operands of the public functions"
@@ -226,28 +265,8 @@ impl Conv3d {
             self.filters,
             self.groups
         );
-        let [depth, height, width, filters] = self.output();
-        let pixels = depth * height * width;
-        let image_out = pixels * self.out.stride(filters);
-        let image_in = self.input.iter().product::<usize>() * self.channels;
-        let batch = out.len().checked_div(image_out).unwrap_or(0);
-        assert_eq!(
-            out.len(),
-            batch * image_out,
-            "{name}: the output is no whole number of images of {image_out} elements"
-        );
-        assert_eq!(
-            x.len(),
-            batch * image_in,
-            "{name}: the input is not {batch} images of {image_in} elements"
-        );
-        if let Some(residual) = residual {
-            assert_eq!(
-                residual.len(),
-                batch * pixels * filters,
-                "{name}: the residual is not {batch} images of {filters} channels"
-            );
-        }
+        let batch = self.batch(name, x, residual, out);
+        let [image_in, image, image_out] = self.image_lens();
         if !self.is_padded() {
             return self.convolve(threads, x, batch, weights, bias, residual, out);
         }
@@ -266,7 +285,6 @@ impl Conv3d {
             let padded = &mut scratch[..count * self.padded_len()];
             self.pad(threads, &x[first * image_in..][..count * image_in], padded);
             let images = first * image_out..(first + count) * image_out;
-            let image = pixels * filters;
             let residual = residual.map(|x| &x[first * image..][..count * image]);
             self.convolve(
                 threads,
@@ -317,7 +335,7 @@ impl Conv3d {
             ],
             taps: [tap(0), tap(1), tap(2)],
             segment: self.channels / self.groups,
-            groups: self.groups,
+            groups: Groups::Adjacent(self.groups),
             packed: weights,
             columns: self.filters / self.groups,
             bias,

@@ -77,10 +77,28 @@ impl Rows {
     }
 
     /// The first column.
-    const fn first(self) -> usize {
+    pub(crate) const fn first(self) -> usize {
         match self.columns {
             Some((first, _)) => first,
             None => 0,
+        }
+    }
+}
+
+/// Where the groups of a product lie.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Groups {
+    /// So many, side by side in every row: a group's segments follow those of the group before, and so do its columns in
+    /// the output.
+    Adjacent(usize),
+    /// `count` products of their own, that start `x` elements apart in the input and `out` elements in the output.
+    Apart { count: usize, x: usize, out: usize },
+}
+
+impl Groups {
+    fn count(self) -> usize {
+        match self {
+            Groups::Adjacent(count) | Groups::Apart { count, .. } => count,
         }
     }
 }
@@ -92,9 +110,9 @@ pub(crate) struct Product<'a> {
     pub rows: [Axis; 4],
     /// Where the segments of a row start, in the order of K: depth, height, width.
     pub taps: [Axis; 3],
-    /// Adjacent elements of a segment; also the distance of the groups in `x`.
+    /// Adjacent elements of a segment.
     pub segment: usize,
-    pub groups: usize,
+    pub groups: Groups,
     /// For each group a packed [K, columns] matrix.
     pub packed: &'a [f32],
     /// Columns of one group.
@@ -115,20 +133,50 @@ const BLOCK_ROWS: usize = 128 * 1024;
 const BLOCK_WEIGHTS: usize = 64 * 1024;
 
 impl Product<'_> {
-    /// Computes the product into `out`, row-major [rows, groups * columns] or the columns of it that `self.out` names.
+    /// The distances of groups in `x`, of rows in the output and of groups in the output.
+    fn distances(&self) -> [usize; 3] {
+        match self.groups {
+            Groups::Adjacent(count) => {
+                let row = self.out.stride(count.saturating_mul(self.columns));
+                [self.segment, row, self.columns]
+            }
+            Groups::Apart { x, out, .. } => [x, self.columns, out],
+        }
+    }
+
+    /// Computes the product into `out`: row-major [rows, groups * columns], or the columns of it that `self.out` names; a
+    /// [rows, columns] matrix for each group if they are [apart](Groups::Apart), where there is nothing but the product.
     ///
     /// # Panics
     /// If a slice is too short or too long.
     pub(crate) fn run(mut self, threads: &Threads, out: &mut [f32]) {
         let rows = product(self.rows.map(|axis| axis.count));
         let k = product(self.taps.map(|axis| axis.count)).saturating_mul(self.segment);
-        let width = self.groups.saturating_mul(self.columns);
-        let stride = self.out.stride(width);
-        assert_eq!(
-            out.len(),
-            rows.saturating_mul(stride),
-            "the output is not {rows} rows of {stride} columns"
-        );
+        let groups = self.groups.count();
+        let [group_x, stride, group_out] = self.distances();
+        let width = match self.groups {
+            Groups::Adjacent(_) => {
+                assert_eq!(
+                    out.len(),
+                    rows.saturating_mul(stride),
+                    "the output is not {rows} rows of {stride} columns"
+                );
+                groups.saturating_mul(self.columns)
+            }
+            Groups::Apart { .. } => {
+                assert!(
+                    out.len() == groups.saturating_mul(group_out)
+                        && rows.saturating_mul(stride) <= group_out,
+                    "the output is not {groups} matrices of {rows} rows of {stride} columns"
+                );
+                let plain = self.bias.is_none() && self.residual.is_none();
+                assert!(
+                    plain && self.out == Rows::PLAIN,
+                    "groups apart are bare products"
+                );
+                self.columns
+            }
+        };
         assert!(
             self.out.first().saturating_add(width) <= stride,
             "{width} columns from {} on are not within {stride}",
@@ -140,9 +188,8 @@ impl Product<'_> {
         );
         assert_eq!(
             self.packed.len(),
-            self.groups.saturating_mul(packed_len(k, self.columns)),
-            "the weights are not {} packed [{k}, {}] matrices",
-            self.groups,
+            groups.saturating_mul(packed_len(k, self.columns)),
+            "the weights are not {groups} packed [{k}, {}] matrices",
             self.columns
         );
         if let Some(bias) = self.bias {
@@ -160,9 +207,10 @@ impl Product<'_> {
         }
         if k > 0 {
             let axes = self.rows.iter().chain(&self.taps);
-            let end = axes.fold(self.groups.saturating_mul(self.segment), |end, axis| {
-                end.saturating_add(axis.extent())
-            });
+            let last = (groups - 1)
+                .saturating_mul(group_x)
+                .saturating_add(self.segment);
+            let end = axes.fold(last, |end, axis| end.saturating_add(axis.extent()));
             assert!(
                 end <= self.x.len(),
                 "the input has {} elements, fewer than {end}",
@@ -170,7 +218,7 @@ impl Product<'_> {
             );
         }
         merge_rows(&mut self.rows);
-        if self.groups == 1 {
+        if self.groups == Groups::Adjacent(1) {
             self.merge_taps();
         }
         let plan = Plan::new(&self, k);
@@ -208,10 +256,10 @@ impl Product<'_> {
         out: *mut f32,
     ) {
         let lanes = plan.kernels.lanes;
-        let all_columns = self.groups * self.columns;
-        let stride = self.out.stride(all_columns);
+        let all_columns = self.groups.count() * self.columns;
+        let [group_x, stride, group_out] = self.distances();
         let out = out.wrapping_add(self.out.first());
-        let x = self.x.as_ptr().wrapping_add(group * self.segment);
+        let x = self.x.as_ptr().wrapping_add(group * group_x);
         let matrix = self
             .packed
             .as_ptr()
@@ -232,7 +280,7 @@ impl Product<'_> {
                 let first = vectors.start * lanes;
                 let tail = lanes.min(self.columns - (vectors.end - 1) * lanes);
                 let width = (vectors.len() - 1) * lanes + tail;
-                let column = group * self.columns + first;
+                let column = group * group_out + first;
                 let mut k = 0;
                 loop {
                     let range = plan.k_range(self, k);
@@ -244,6 +292,10 @@ impl Product<'_> {
                     let next = match (is_last, column_group + 1 < column_groups.end) {
                         (false, _) => weights(first, k),
                         (true, true) => weights(vectors.end * lanes, 0),
+                        // What follows the matrix is the next group's, or the next layer's.
+                        (true, false) if block_end == tiles.end => {
+                            matrix.wrapping_add(packed_len(plan.k, self.columns))
+                        }
                         (true, false) => {
                             weights(plan.vectors(column_groups.start).start * lanes, 0)
                         }
@@ -496,17 +548,18 @@ impl Plan {
     /// Cuts the product into parts for the threads.
     fn parts(&self, p: &Product, threads: &Threads) -> Parts {
         let rows: usize = p.rows.iter().map(|axis| axis.count).product();
-        let work = rows * p.columns * self.k * p.groups;
+        let groups = p.groups.count();
+        let work = rows * p.columns * self.k * groups;
         let mut parts = Parts {
             tiles: self.tiles,
             tile_parts: 1,
             column_groups: self.column_groups,
             column_parts: 1,
-            groups: p.groups,
+            groups,
         };
         let count = threads.count();
         if count > 1 && work >= PARALLEL_WORK {
-            let wanted = (PARTS_PER_THREAD * count).div_ceil(p.groups);
+            let wanted = (PARTS_PER_THREAD * count).div_ceil(groups);
             // What is not cut is read by every thread: cut the larger of the rows and the weights.
             if rows >= p.columns && self.tiles >= wanted || self.column_groups < count {
                 parts.tile_parts = wanted.min(self.tiles);

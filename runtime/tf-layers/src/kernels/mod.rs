@@ -9,6 +9,7 @@ pub(crate) mod pack;
 pub(crate) mod threads;
 mod tile;
 mod unroll;
+pub(crate) mod winograd;
 
 /// The product of sizes; `usize::MAX` where it is larger, which no slice's length reaches.
 pub(crate) fn product(sizes: impl IntoIterator<Item = usize>) -> usize {
