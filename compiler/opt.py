@@ -14,6 +14,7 @@ from typing import IO
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.printer import Printer
+from xdsl.utils.exceptions import ParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from tfrc.compiler.context import context
@@ -112,6 +113,23 @@ class TfrcOpt(xDSLOptMain):
             self.use_weights(WeightStore.load(path))
         return super().prepare_input()
 
+    def parse_chunk(
+        self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
+    ) -> ModuleOp | None:
+        """The module of a piece of the input.
+
+        Errors: ParseError, ModelError where xDSL's parser gives up with an error of Python's.
+        """
+        try:
+            return super().parse_chunk(chunk, file_extension, start_offset)
+        except ValueError as error:
+            reason = " ".join(map(str, error.args)) if type(error) is ValueError else str(error)
+            raise ModelError(f"{self.input_name()} is no IR text: {reason}") from error
+
+    def input_name(self) -> str:
+        """The input file, as messages name it."""
+        return self.args.input_file or "the standard input"
+
     def apply_passes(self, prog: ModuleOp) -> None:
         prog.verify()
         self.manager.run(self.compiler_ctx, prog)
@@ -130,4 +148,12 @@ class TfrcOpt(xDSLOptMain):
 
 def main(args: Sequence[str]) -> None:
     """Run `tfrc opt ARGS`. Errors: ModelError for what a user can mend."""
-    TfrcOpt(args).run()
+    tool = TfrcOpt(args)
+    try:
+        tool.run()
+    except ParseError as error:
+        span = error.span
+        before = span.input.content[: span.start]
+        newline = "\n" if isinstance(before, str) else b"\n"
+        line = before.count(newline) + 1 + span.line_offset  # pyright: ignore[reportArgumentType]
+        raise ModelError(f"{tool.input_name()}, line {line}: {error.msg}") from error

@@ -163,6 +163,24 @@ def test_an_output_that_exists_is_kept(model: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["crate"]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"builtin.module {\n^0x():\n}", "is no IR text: Invalid Block name format `0`"),
+        (
+            b'builtin.module {\n"nn.foo"() : () -> ()\n}',
+            "line 2: Operation nn.foo is not registered",
+        ),
+        (b"builtin.module {\n%0 = nn.matmul %x,", "line 2: operand expected"),
+        (b"\xa6\xff\x00", "is no IR text: 'utf-8' codec can't decode"),
+    ],
+)
+def test_malformed_ir_is_refused(tmp_path: Path, text: bytes, message: str) -> None:
+    file = tmp_path / "model.mlir"
+    file.write_bytes(text)
+    assert message in refused("opt", file)
+
+
 def test_an_unknown_pass_is_refused(model: Path) -> None:
     assert "no pass 'fold-bugs'" in refused("compile", model, "--emit", "rt-ir", "-p", "fold-bugs")
     assert "no pass 'fold-bugs'" in refused("opt", model, "-p", "fold-bugs")
