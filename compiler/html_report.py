@@ -40,10 +40,25 @@ table { border-collapse: collapse; display: block; overflow-x: auto }
 td, th { padding: .2rem .7rem; border-bottom: 1px solid var(--edge); text-align: left }
 td.n { text-align: right; font-variant-numeric: tabular-nums }
 .wide { overflow: auto; max-height: 80vh; border: 1px solid var(--edge); background: var(--soft) }
+.plan { min-width: 50rem; display: block }
 .plan rect { stroke: var(--bg); stroke-width: .5 }
+.plan text { font-size: 10px; fill: #1b1f24 }
+.side { overflow-x: auto; margin-top: 1rem }
 .bound { stroke: #cf222e; stroke-width: 2; stroke-dasharray: 6 4 }
 .bad { color: #cf222e }
 """
+
+CENTRE = """
+for (const frame of document.querySelectorAll(".wide")) {
+  const centre = () => { frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2 }
+  centre()
+  frame.closest("details")?.addEventListener("toggle", centre)
+}
+"""
+"""Shows the middle of a graph that is wider than its frame: there it begins."""
+
+LETTER = 6.0
+"""Width of a letter of a label in a plan."""
 
 
 @dataclass
@@ -139,12 +154,37 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
+def short(node: str) -> str:
+    """The layer of the first of some TensorFlow nodes: the last but one part of its path."""
+    path = node.split(" → ")[0].split("/")
+    return path[-2] if len(path) > 1 else path[0]
+
+
+def label_svg(buffer: PlannedBuffer, x: float, y: float, w: float, h: float) -> list[str]:
+    """What lies in a block, or its size alone, along a side; nothing if the block is too small."""
+    bytes_ = buffer.size
+    size = f"{bytes_ / 1e6:.2f} MB" if bytes_ >= 1e5 else f"{bytes_ / 1e3:.1f} kB"
+    whole = f"{short(buffer.node)} {size}"
+    for label in (whole, size):
+        length = LETTER * len(label) + 6
+        if h >= 14 and w >= length:
+            return [f'<text x="{x + 3:.1f}" y="{y + 11:.1f}">{escape(label)}</text>']
+        if w >= 14 and h >= length:
+            place = f"translate({x + 11:.1f} {y + h - 3:.1f}) rotate(-90)"
+            return [f'<text transform="{place}">{escape(label)}</text>']
+    return []
+
+
 def plan_svg(buffers: Sequence[PlannedBuffer], statistics: MemoryStatistics) -> str:
-    """The memory plan: time across, address up, a block for each buffer, the bound as a line."""
+    """The memory plan: time across, address up, a block for each buffer, the bound as a line.
+
+    Blocks that are large enough are labelled: a phone shows no titles.
+    """
     width, height, top = 960.0, 360.0, 4.0
     last = max((b.end for b in buffers), default=1) + 1
     arena = max(statistics.arena, 1)
     blocks: list[str] = []
+    labels: list[str] = []
     for i, b in enumerate(buffers):
         x, y = b.begin / last * width, top + height * (1 - (b.offset + b.size) / arena)
         w, h = (b.end - b.begin + 1) / last * width, height * b.size / arena
@@ -155,13 +195,14 @@ def plan_svg(buffers: Sequence[PlannedBuffer], statistics: MemoryStatistics) -> 
             f'style="fill: {colour}">'
             f"<title>{escape(label)}</title></rect>"
         )
+        labels += label_svg(b, x, y, w, h)
     y = top + height * (1 - statistics.peak_both / arena)
     line = f'<line class="bound" x1="0" x2="{width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>'
     title = f"arena {statistics.arena:,} bytes, lower bound {statistics.peak_both:,} (dashed)"
     return (
-        f'<svg class="plan" xmlns="http://www.w3.org/2000/svg" width="100%" '
+        f'<div class="side"><svg class="plan" xmlns="http://www.w3.org/2000/svg" width="100%" '
         f'viewBox="0 0 {width:.0f} {height + top + 4:.0f}">'
-        f"{''.join(blocks)}{line}</svg><p>{title}</p>"
+        f"{''.join(blocks)}{''.join(labels)}{line}</svg></div><p>{title}</p>"
     )
 
 
@@ -204,12 +245,13 @@ def page(snapshot: Snapshot, warnings: Sequence[str] = ()) -> str:
 <h2>Memory</h2>{_memory(snapshot)}
 <p>Time runs to the right, addresses upward. A block is a buffer from its first write to its last
 use; in-place operations share one block. Grey blocks are kernels' working memory.</p>
-<h2>Operations</h2>{table(("operation", "after legalization", "as compiled"), changes)}
+<h2>Operations</h2>{table(("operation", "before", "as compiled"), changes)}
 <details><summary>{sum(snapshot.nodes.values()):,} TensorFlow nodes</summary>
 {table(("node", "count"), snapshot.nodes.most_common())}</details>
 <h2>Graph</h2>
 <h3>as compiled</h3><div class="wide">{snapshot.graph_after}</div>
 <details><summary>before the passes</summary>
 <div class="wide">{snapshot.graph_before}</div></details>
+<script>{CENTRE}</script>
 </body></html>
 """

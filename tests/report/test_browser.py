@@ -82,3 +82,21 @@ def test_the_plan_is_drawn_inside_its_frame(browser: Browser, file: Path) -> Non
         assert box["height"] > 0
         assert box["y"] + box["height"] <= frame["y"] + frame["height"] + 1
         assert block.locator("title").count() == 1
+
+
+def test_a_graph_that_is_wider_than_its_frame_begins_in_the_middle(
+    browser: Browser, file: Path
+) -> None:
+    page = opened(browser, file, 120, "light")
+    left, spare = page.evaluate(
+        "(() => { const f = document.querySelector('.wide');"
+        " return [f.scrollLeft, f.scrollWidth - f.clientWidth] })()"
+    )
+    assert spare > 10
+    assert abs(left - spare / 2) <= 1
+
+
+def test_a_large_block_says_what_lies_in_it(browser: Browser, file: Path) -> None:
+    page = opened(browser, file, 360, "light")
+    (label,) = page.locator("svg.plan text").all_text_contents()
+    assert label.endswith(" 0.6 kB")
