@@ -136,6 +136,33 @@ def slice_of_concat(op: nn.SliceOp) -> Replacement | None:
     return None
 
 
+@RULES.on(nn.SliceOp)
+def slice_of_pad(op: nn.SliceOp) -> Replacement | None:
+    """A slice that takes nothing of the padding is one of what is padded."""
+    pad = op.input.owner
+    if not isinstance(pad, nn.PadOp):
+        return None
+    begin: list[Dim] = []
+    for first, before, step, inner, outer, size in zip(
+        op.begin.dims,
+        get_ints(pad.before),
+        get_ints(op.strides),
+        shape_of(pad.input),
+        shape_of(op.input),
+        shape_of(op.result),
+        strict=True,
+    ):
+        begin.append(first - before)
+        if inner == outer:
+            continue
+        if not (first.is_static and inner.is_static and size.is_static) or step < 1:
+            return None
+        start = int(first) - before
+        if start < 0 or start + (int(size) - 1) * step >= int(inner):
+            return None
+    return nn.SliceOp(pad.input, begin, shape_of(op.result), get_ints(op.strides))
+
+
 @RULES.on(nn.PadOp, nn.MirrorPadOp)
 def pad_by_nothing(op: nn.PadOp | nn.MirrorPadOp) -> Replacement | None:
     """A pad of zero elements."""

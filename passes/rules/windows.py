@@ -10,7 +10,7 @@ from tfrc.ir import nn
 from tfrc.ir.nn.activation import Activation
 from tfrc.ir.nn.base import get_ints, ints
 from tfrc.ir.nn.linear import ConvOp, EpilogueOp
-from tfrc.ir.shape import shape_of
+from tfrc.ir.shape import Dim, shape_of
 from tfrc.passes.matching import Replacement, Rules
 
 RULES = Rules()
@@ -41,6 +41,41 @@ def pad_into_convolution(op: ConvOp | nn.DepthwiseConv2DOp) -> Replacement | Non
         operands=operands,
         result_types=op.result_types,
         properties={**op.properties, "pads": ints(pads)},
+        attributes=op.attributes,
+    )
+
+
+@RULES.on(nn.Conv1DOp, nn.Conv2DOp, nn.Conv3DOp)
+def slice_into_convolution(op: ConvOp) -> Replacement | None:
+    """A convolution that looks at single pixels passes over those that a slice leaves out.
+
+    The slice starts at the first pixel: a convolution has no other place to start.
+    """
+    part = op.input.owner
+    if not isinstance(part, nn.SliceOp) or any(get_ints(op.pads)):
+        return None
+    if any(int(size) != 1 for size in shape_of(op.filter)[:-2]):
+        return None
+    first, steps = part.begin.dims, get_ints(part.strides)
+    if any(begin != Dim(0, 0) for begin in first) or steps[0] != 1 or steps[-1] != 1:
+        return None
+    source, taken = shape_of(part.input), shape_of(part.result)
+    if source[0] != taken[0] or source[-1] != taken[-1] or min(steps) < 1:
+        return None
+    strides = [
+        step * stride for step, stride in zip(steps[1:-1], get_ints(op.strides), strict=True)
+    ]
+    result = shape_of(op.result)[1:-1]
+    if any(
+        (int(extent) - 1) // stride + 1 != int(size)
+        for extent, stride, size in zip(source[1:-1], strides, result, strict=True)
+    ):
+        return None
+    operands = [part.input if operand is op.input else operand for operand in op.operands]
+    return type(op).create(
+        operands=operands,
+        result_types=op.result_types,
+        properties={**op.properties, "strides": ints(strides)},
         attributes=op.attributes,
     )
 

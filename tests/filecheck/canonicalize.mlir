@@ -174,3 +174,30 @@ func.func @pool_before_pointwise(%x: tensor<?x4x4x2xf32>, %w: tensor<1x1x2x5xf32
   %1 = nn.avg_pool %0 window = [3, 3] strides = [2, 2] pads = [1, 1, 1, 1] : (tensor<?x4x4x5xf32>) -> tensor<?x2x2x5xf32>
   func.return %1 : tensor<?x2x2x5xf32>
 }
+
+// A slice takes nothing of the padding, and a filter of one pixel passes over what it leaves out.
+// CHECK-LABEL: @slice_of_pad
+// CHECK-NEXT:    nn.conv2d %x, %w strides = [2, 4] pads
+// CHECK-NEXT:    func.return
+func.func @slice_of_pad(%x: tensor<?x4x8x2xf32>, %w: tensor<1x1x2x5xf32>) -> tensor<?x2x2x5xf32> {
+  %0 = nn.pad %x before = [0, 1, 0, 0] after = [0, 0, 1, 0] value = 0.0 : f32 : (tensor<?x4x8x2xf32>) -> tensor<?x5x9x2xf32>
+  %1 = nn.slice %0 begin = <0, 1, 0, 0> strides = [1, 1, 2, 1] : (tensor<?x5x9x2xf32>) -> tensor<?x4x4x2xf32>
+  %2 = nn.conv2d %1, %w strides = [2, 2] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x4x4x2xf32>, tensor<1x1x2x5xf32> -> tensor<?x2x2x5xf32>
+  func.return %2 : tensor<?x2x2x5xf32>
+}
+
+// This one takes some of it, begins behind the first pixel, and ends before the last.
+// CHECK-LABEL: @slice_with_padding
+// CHECK-NEXT:    [[P:%.*]] = nn.pad %x
+// CHECK-NEXT:    [[S:%.*]] = nn.slice [[P]]
+// CHECK-NEXT:    [[C:%.*]] = nn.conv2d [[S]], %w
+// CHECK-NEXT:    [[T:%.*]] = nn.slice %x
+// CHECK-NEXT:    nn.conv2d [[T]], %w
+func.func @slice_with_padding(%x: tensor<?x4x8x2xf32>, %w: tensor<1x1x2x5xf32>) -> (tensor<?x2x8x5xf32>, tensor<?x4x3x5xf32>) {
+  %0 = nn.pad %x before = [0, 0, 0, 0] after = [0, 1, 0, 0] value = 0.0 : f32 : (tensor<?x4x8x2xf32>) -> tensor<?x5x8x2xf32>
+  %1 = nn.slice %0 begin = <0, 2, 0, 0> strides = [1, 2, 1, 1] : (tensor<?x5x8x2xf32>) -> tensor<?x2x8x2xf32>
+  %2 = nn.conv2d %1, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x2x8x2xf32>, tensor<1x1x2x5xf32> -> tensor<?x2x8x5xf32>
+  %3 = nn.slice %x begin = <0, 0, 0, 0> strides = [1, 1, 1, 1] : (tensor<?x4x8x2xf32>) -> tensor<?x4x3x2xf32>
+  %4 = nn.conv2d %3, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x4x3x2xf32>, tensor<1x1x2x5xf32> -> tensor<?x4x3x5xf32>
+  func.return %2, %4 : tensor<?x2x8x5xf32>, tensor<?x4x3x5xf32>
+}
