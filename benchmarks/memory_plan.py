@@ -156,12 +156,12 @@ def beside_peers(
         "",
         "## Beside LiteRT and TensorFlow",
         "",
-        "`benchmarks/memory_peers.py` says how the others are measured; all count the input and "
-        "the output.",
+        "`benchmarks/memory_peers.py` says how the others are measured. tfrc's figure is the "
+        "arena with the input and the output, which LiteRT's arena holds as well.",
         "",
         "- LiteRT: the arena of the interpreter without delegates.",
-        "- TensorFlow: what the second run of a function adds to resident memory. Tensors below "
-        "64 KiB come from memory that stays, so this is a lower bound of its peak.",
+        "- TensorFlow: what the second run of a function adds to resident memory. The input and "
+        "what is below 64 KiB lie in memory that is there before, so this is a lower bound.",
         "",
         f"No larger than LiteRT's: {smaller} of {len(compared)}.",
         "",
@@ -195,9 +195,9 @@ def copies(rows: dict[str, dict[str, Any]], names: list[str]) -> list[str]:
         "- concat: to compute its inputs in its result would raise the peak.",
         "- copy: an input of a concatenation that a pool writes, or that a kernel reads which "
         "takes no distance between rows.",
-        "- pad, slice: in front of pools and of depthwise convolutions that pad differently; a "
-        "product has a distance between rows, but none between lines of an image. The slices of "
-        "ResNetV2 are its strided shortcuts.",
+        "- pad: zeros around what may be negative, in front of a max pool, or of pools that share "
+        "them; a kernel has a distance between pixels, but none between lines of an image.",
+        "- slice: every second pixel, for a residual, or from the second line on.",
         "",
         f"| network | {' | '.join(COPIES)} | all kernels |",
         f"|---|{'--:|' * (len(COPIES) + 1)}",
