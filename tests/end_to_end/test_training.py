@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,43 @@ def adder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+AGAIN = """\
+//! What a model does by itself, step by step, is what its sessions do.
+
+use crate_name::Struct;
+
+#[test]
+fn steps_of_the_model_itself() {
+    let (x, y) = ([1.0, 2.0, -3.0, 4.0], [3.0, 1.0]);
+    let mut model = Struct::new();
+    let untouched = model.clone();
+    let mut session = model.session(2);
+    for _ in 0..5 {
+        assert_eq!(model.train(&x, &y).unwrap().loss, session.train(&x, &y).unwrap().loss);
+    }
+    // A wrong batch: nothing has changed.
+    let error = model.train(&x, &y[..1]).unwrap_err();
+    assert!(error.to_string().contains("training_target"), "{error}");
+    assert!(model.train(&x, &[]).is_err());
+    let next = session.train(&x, &y).unwrap().loss[0];
+    assert_eq!(model.train(&x, &y).unwrap().loss[0], next);
+    // A larger one, the initial values again, and a clone from before.
+    assert!(model.train(&x.repeat(4), &y.repeat(4)).is_ok());
+    model.reset();
+    let first = untouched.clone().train(&x, &y).unwrap().loss[0];
+    assert_eq!(model.train(&x, &y).unwrap().loss[0], first);
+    assert!(next < first);
+}
+"""
+
+
 def test_its_own_test_passes(adder: Path) -> None:
+    named = re.search(r"(\w+)::(\w+)::new", (adder / "crate" / "src" / "lib.rs").read_text())
+    assert named is not None
+    text = AGAIN.replace("crate_name", named[1]).replace("Struct", named[2])
+    (adder / "crate" / "tests" / "again.rs").write_text(text)
+    done = cargo(adder / "crate", "test", "--quiet", "--release", "--test", "again")
+    assert done.returncode == 0, done.stdout + done.stderr
     done = cargo(adder / "crate", "test", "--quiet", "--release", "--test", "predictions")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout

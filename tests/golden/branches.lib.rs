@@ -34,6 +34,7 @@ use tf_layers::{Arena, Threads, Weights};
 pub struct Model {
     weights: Arc<Weights>,
     variables: Arc<Arena>,
+    spare: Spare,
 }
 
 impl Model {
@@ -41,7 +42,7 @@ impl Model {
     #[must_use]
     pub fn new() -> Self {
         let weights = Weights::embedded(&weights::EMBEDDED);
-        Self { variables: Arc::new(state::initial(&weights)), weights: Arc::new(weights) }
+        Self { variables: Arc::new(state::initial(&weights)), weights: Arc::new(weights), spare: Spare(None) }
     }
 
     /// Gives every variable its initial value again.
@@ -66,10 +67,20 @@ impl Model {
         state::load(&mut self.variables, path.as_ref())
     }
 
-    /// A session that has the variables until they are taken back.
-    fn lend(&mut self, max_batch: usize) -> Session {
-        let variables = std::mem::take(&mut self.variables);
-        Self { weights: Arc::clone(&self.weights), variables }.session(max_batch)
+    /// A session that has the variables until they are given back: the last one, if it has room for the batch.
+    fn lend(&mut self, max_batch: usize) -> Box<Session> {
+        let mut session = match self.spare.0.take() {
+            Some(session) if session.max_batch >= max_batch => session,
+            _ => Box::new(self.session(max_batch)),
+        };
+        session.model.variables = std::mem::take(&mut self.variables);
+        session
+    }
+
+    /// Takes the variables back, and keeps the session's memory for the next call.
+    fn take_back(&mut self, mut session: Box<Session>) {
+        self.variables = std::mem::take(&mut session.model.variables);
+        self.spare = Spare(Some(session));
     }
 
     /// A session with room for `max_batch` examples at once, which computes on the calling thread. It starts with the
@@ -84,14 +95,14 @@ impl Model {
         }
     }
 
-    /// Runs `train` in a session of its own: see [`Session::train`].
+    /// Runs `train` in memory that it keeps for the next call: see [`Session::train`].
     ///
     /// # Errors
     /// As [`Session::train`].
     pub fn train(&mut self, x: &[f32]) -> Result<OwnedTrainOutputs, Error> {
         let mut session = self.lend(batch_size("x", x.len(), 4, 0)?);
         let outputs = session.train(x).map(TrainOutputs::into_owned);
-        self.variables = session.model.variables;
+        self.take_back(session);
         outputs
     }
 }
@@ -99,6 +110,16 @@ impl Model {
 impl Default for Model {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The memory in which the model learns; a clone has none of it.
+#[derive(Debug)]
+struct Spare(Option<Box<Session>>);
+
+impl Clone for Spare {
+    fn clone(&self) -> Self {
+        Self(None)
     }
 }
 
