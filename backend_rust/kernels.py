@@ -14,6 +14,7 @@ from tfrc.backend_rust import rust
 from tfrc.backend_rust.calls import Call, Operand, Printed, activation, chain
 from tfrc.backend_rust.options import EmitError
 from tfrc.ir.dtype import TENSORFLOW_NAME
+from tfrc.ir.rt import PACKED
 from tfrc.ir.shape import Dim, Shape, count, text
 
 Print = Callable[[Call], Printed]
@@ -23,14 +24,15 @@ PRINTERS: dict[str, Print] = {}
 
 
 FUNCTIONS = frozenset(
-    "all any argmax argmin avg_pool2d batch_matmul broadcast broadcast_to channel columns concat "
-    "conv1d conv2d conv2d_backprop_filter conv2d_winograd conv3d conv3d_backprop_filter "
+    "all any argmax argmin avg_pool2d batch_matmul broadcast broadcast_to channel columns "
+    "concat conv1d conv2d conv2d_backprop_filter conv2d_winograd conv3d conv3d_backprop_filter "
     "copy_columns cumsum depthwise_conv2d depthwise_conv2d_backprop_filter dynamic_conv1d "
     "dynamic_conv2d dynamic_conv3d gather integer layer_norm layer_norm_in_place layers "
-    "log_softmax log_softmax_in_place map map_any map_any_in_place map_columns map_in_place math "
-    "matmul max_pool2d max_pool2d_grad middle mirror_pad one_hot pack packed_len pad random_bits "
-    "random_key random_normal random_truncated_normal random_uniform reduce reduce_any "
-    "resize_bilinear resize_nearest rows same scalar segment_sum simd slice softmax "
+    "log_softmax log_softmax_in_place map map_any map_any_in_place map_columns map_in_place "
+    "math matmul max_pool2d max_pool2d_grad middle mirror_pad one_hot pack pack_transposed "
+    "packed_len pad random_bits random_key random_normal random_truncated_normal random_uniform "
+    "reduce reduce_any resize_bilinear resize_nearest rows same scalar segment_sum simd slice "
+    "softmax "
     "softmax_in_place split tile transpose".split()
 )
 """What tf-layers exports under a lower-case name, so that no variable hides it."""
@@ -49,8 +51,8 @@ def prints(*kernels: str) -> Callable[[Print], Print]:
 F32_ONLY = frozenset(
     "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
     "conv2d_backprop_filter conv3d_backprop_filter depthwise_conv2d "
-    "depthwise_conv2d_backprop_filter matmul batch_matmul max_pool max_pool_grad avg_pool softmax "
-    "log_softmax layer_norm".split()
+    "depthwise_conv2d_backprop_filter pack matmul batch_matmul max_pool max_pool_grad avg_pool "
+    "softmax log_softmax layer_norm".split()
 )
 """Kernels that compute on f32 and on nothing else."""
 
@@ -195,8 +197,8 @@ def depthwise_conv2d_backprop_filter(call: Call) -> Printed:
 @prints("matmul")
 def matmul(call: Call) -> Printed:
     """`matmul(threads, &DENSE, lhs, rhs, Some(bias), None, out)`."""
-    k, n = call.operand("rhs").static()
-    new = f"Matmul::new({rust.integer(k)}, {rust.integer(n)})"
+    k, n = call.dims(PACKED) if PACKED in call.static else call.operand("rhs").shape
+    new = f"Matmul::new({rust.dim(k)}, {rust.dim(n)})"
     params = chain(new, with_activation(call), *rows_of_product(call))
     arguments = [call.operand("lhs").slice, call.operand("rhs").slice]
     epilogue = [call.option("bias"), call.option("residual")]
@@ -207,6 +209,15 @@ def matmul(call: Call) -> Printed:
         threads=True,
         uses=activation_use(call),
     )
+
+
+@prints("pack")
+def pack(call: Call) -> Printed:
+    """`pack(k, n, input, out)`."""
+    matrix, is_transposed = call.operand("input"), call.flag("transpose")
+    k, n = reversed(matrix.shape) if is_transposed else matrix.shape
+    name = "pack_transposed" if is_transposed else "pack"
+    return Printed(name, [rust.dim(k), rust.dim(n), matrix.slice, call.out.slice])
 
 
 @prints("batch_matmul")

@@ -66,6 +66,9 @@ ARENA = "rt.arena"
 MICRO_BATCH = "rt.micro_batch"
 """The attribute of a planned function: how many examples of a large batch it takes at once."""
 
+PACKED = "packed"
+"""The static fact of a `matmul` whose `rhs` a `pack` has written: its extents [k, n]."""
+
 DYNAMIC = "dynamic_"
 """What begins the name of a kernel that packs at run time what its namesake takes packed."""
 

@@ -8,6 +8,7 @@ before a buffer is born and after it has died: a use of either shows as NaN or a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,8 @@ def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
     operands = [(name, buffers[value]) for name, value in op.named_ins]
     if op.kernel_name == "copy":
         return operands[0][1]
+    if op.kernel_name == "pack":
+        return pack(op, operands[0][1], n)
     if op.kernel_name == "map":
         assert op.body is not None
         return evaluate_body(op.body.block, [array for _, array in operands])
@@ -82,9 +85,21 @@ def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
             named.setdefault(name, []).append(array)
         else:
             named[name] = array
-    name = op.kernel_name.removeprefix(rt.DYNAMIC)
+    name, static = op.kernel_name.removeprefix(rt.DYNAMIC), dict(op.static.data)
+    packed = static.pop(rt.PACKED, None)
+    if isinstance(packed, DimsAttr):
+        extents = at(packed.dims, n)
+        named["rhs"] = named["rhs"][: prod(extents)].reshape(extents)
     meaning = METHODS[name] if name in METHODS else REFERENCE[name]
-    return apply(meaning, named, op.static.data, op.outs[0].type, n)
+    return apply(meaning, named, static, op.outs[0].type, n)
+
+
+def pack(op: rt.CallOp, matrix: Array, n: int) -> Array:
+    """The elements of a matrix, row by row, and zeros: how they lie is the kernel's own affair."""
+    packed = np.zeros(at(shape_of(op.outs[0]), n), matrix.dtype)
+    rows = matrix.T if "transpose" in op.static.data else matrix
+    packed[: matrix.size] = rows.reshape(-1)
+    return packed
 
 
 def run(

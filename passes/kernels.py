@@ -21,8 +21,8 @@ from tfrc.ir.nn.base import get_ints
 from tfrc.ir.nn.gradient import FilterGradientOp
 from tfrc.ir.nn.linear import ConvOp, EpilogueOp
 from tfrc.ir.reference import semantic_properties
-from tfrc.ir.rt import DYNAMIC
-from tfrc.ir.shape import Dim, count, shape_of
+from tfrc.ir.rt import DYNAMIC, PACKED
+from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
 from tfrc.passes import winograd
 
 PANEL = 16
@@ -61,12 +61,17 @@ class Packing(StrEnum):
 
 @dataclass(frozen=True)
 class Selected:
-    """A kernel: its name, static facts, the packing of its constants, its scratch buffers."""
+    """A kernel: its name, static facts, the packing of its constants, its scratch buffers.
+
+    `packs` are operands that are packed at run time before the call, and whether each lies there
+    transposed.
+    """
 
     name: str
     static: Mapping[str, Attribute]
     packings: Mapping[str, Packing] = field(default_factory=dict[str, Packing])
     scratch: tuple[Dim, ...] = ()
+    packs: Mapping[str, bool] = field(default_factory=dict[str, bool])
 
 
 def is_constant(value: SSAValue) -> bool:
@@ -137,10 +142,18 @@ def packed_length(k: Dim, n: Dim) -> Dim:
 
 
 def matmul(op: nn.MatMulOp) -> Selected:
-    """A product with packed weights, or of two matrices that are known at run time."""
-    if is_constant(op.rhs) and not op.transpose_rhs and not op.transpose_lhs:
-        return Selected("matmul", semantic_properties(op), {"rhs": Packing.PANELS})
-    return batch_matmul(op)
+    """A product with packed weights; those that are known at run time only are packed first."""
+    if op.transpose_lhs is not None:
+        return batch_matmul(op)
+    static = dict(semantic_properties(op))
+    if is_constant(op.rhs) and op.transpose_rhs is None:
+        return Selected("matmul", static, {"rhs": Packing.PANELS})
+    static.pop("transpose_rhs", None)
+    k, n = shape_of(op.rhs) if op.transpose_rhs is None else reversed(shape_of(op.rhs))
+    if not n.is_static:
+        return batch_matmul(op)
+    static[PACKED] = DimsAttr.of([k, n])
+    return Selected("matmul", static, packs={"rhs": op.transpose_rhs is not None})
 
 
 def batch_matmul(op: nn.MatMulOp | nn.BatchMatMulOp) -> Selected:

@@ -24,6 +24,11 @@ view. A variable is memory that is there already; what is assigned to it is copi
 end, when nothing reads the old value any more. Every buffer is its own allocation and ends before
 the return: `in-place` and `free-early` change that.
 
+A matrix of weights that is known at run time only is packed once, before the first product with it:
+
+    rt.call @pack(input = %w) -> %w_packed …
+    rt.call @matmul(lhs = %x, rhs = %w_packed) -> %0 {packed = #nn.dims<4, 2>} …
+
 What is only ever selected under a condition (`demand.py`) becomes a call that runs under it. If it
 does not run, its buffer holds anything, and so does what is computed from that, and what selects
 takes the other value:
@@ -38,7 +43,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, DictionaryAttr, FunctionType, ModuleOp, UnitAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.dialects.memref import AllocOp, DeallocOp
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -52,7 +57,13 @@ from tfrc.ir.shape import Dim, Shape, buffer, element_of, shape_of, tensor
 from tfrc.ir.weights import WeightStore, weights_of
 from tfrc.passes.aliases import root
 from tfrc.passes.demand import Demand
-from tfrc.passes.kernels import Packing, has_epilogue_kernel, named_operands, select
+from tfrc.passes.kernels import (
+    Packing,
+    has_epilogue_kernel,
+    named_operands,
+    packed_length,
+    select,
+)
 
 NAME = "tf.name"
 """The attribute of an argument or result that holds its name in the signature."""
@@ -75,6 +86,9 @@ class Lowering:
     size_ops: list[rt.SizeOp] = field(default_factory=list[rt.SizeOp])
     direct: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     variables: dict[str, rt.VariableOp] = field(default_factory=dict[str, rt.VariableOp])
+    packs: dict[tuple[SSAValue, bool], SSAValue] = field(
+        default_factory=dict[tuple[SSAValue, bool], SSAValue]
+    )
     demand: Demand = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +145,19 @@ class Lowering:
             self.insert(weight)
             self.constants[value, packing] = weight.result
         return self.constants[value, packing]
+
+    def packed(self, value: SSAValue, is_transposed: bool, op: Operation) -> SSAValue:
+        """A matrix, or its transpose, in panels: packed once for all products with it."""
+        if (value, is_transposed) not in self.packs:
+            k, n = reversed(shape_of(value)) if is_transposed else shape_of(value)
+            hint = f"{value.name_hint}_packed" if value.name_hint else None
+            out = self.allocate(element_of(value), (packed_length(k, n),), hint)
+            static = {"transpose": UnitAttr()} if is_transposed else {}
+            source = [("input", self.read(value))]
+            maker = value.owner if isinstance(value.owner, Operation) else op
+            self.insert(rt.CallOp("pack", source, [out], static, loc=maker.location))
+            self.packs[value, is_transposed] = out
+        return self.packs[value, is_transposed]
 
     def variable(self, key: str, value: SSAValue) -> SSAValue:
         """The memory of a variable, which `value` is read from or assigned to."""
@@ -195,7 +222,9 @@ class Lowering:
         (result,) = op.results
         selected = select(op, self.exact_convolution)
         ins = [
-            (name, self.read(value, selected.packings.get(name, Packing.PLAIN)))
+            (name, self.packed(value, selected.packs[name], op))
+            if name in selected.packs
+            else (name, self.read(value, selected.packings.get(name, Packing.PLAIN)))
             for name, value in named_operands(op)
         ]
         out = self.destination(result)

@@ -27,25 +27,29 @@ func.func @outputs(%x: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x2x2xf32>) 
   func.return %x, %1 : tensor<?x4xf32>, tensor<?x2x2xf32>
 }
 
-// Two operands known at run time: the kernel packs one into scratch, and has no epilogue.
+// A matrix that is known at run time only is packed once for all products with it, of which each
+// may end in an activation.
 // CHECK-LABEL: func.func @runtime
-// CHECK: rt.call @batch_matmul(lhs = %x, rhs = %y) -> {{%.*}} scratch({{%.*}}) {transpose_rhs}
-// CHECK: rt.call @map
-// CHECK: nn.tanh
-func.func @runtime(%x: tensor<8x4xf32>, %y: tensor<2x4xf32>) -> tensor<8x2xf32> {
+// CHECK:         [[P:%.*]] = memref.alloc() : memref<64xf32>
+// CHECK-NEXT:    rt.call @pack(input = %y) -> [[P]] {transpose}
+// CHECK-NEXT:    rt.call @matmul(lhs = %x, rhs = [[P]]) -> %out0 {activation = #nn.activation<tanh>, packed = #nn.dims<4, 2>}
+// CHECK-NEXT:    rt.call @matmul(lhs = %z, rhs = [[P]]) -> %out1 {packed = #nn.dims<4, 2>}
+func.func @runtime(%x: tensor<8x4xf32>, %y: tensor<2x4xf32>, %z: tensor<3x4xf32>) -> (tensor<8x2xf32>, tensor<3x2xf32>) {
   %0 = nn.matmul transpose_rhs %x, %y activation<tanh> : tensor<8x4xf32>, tensor<2x4xf32> -> tensor<8x2xf32>
-  func.return %0 : tensor<8x2xf32>
+  %1 = nn.matmul transpose_rhs %z, %y : tensor<3x4xf32>, tensor<2x4xf32> -> tensor<3x2xf32>
+  func.return %0, %1 : tensor<8x2xf32>, tensor<3x2xf32>
 }
 
-// A product that has nothing behind it is not followed by a map; padding and a weight that is read
-// transposed need scratch, or another weight.
+// Padding and a left side that is read transposed need scratch, and a weight that is read transposed
+// is another weight.
 // CHECK-LABEL: func.func @scratch
 // CHECK:         [[P:%.*]] = memref.alloc(%{{.*}}) : memref<?xf32, #nn.dims<300*N>>
 // CHECK-NEXT:    rt.call @conv2d(input = %x, filter = %f) -> {{%.*}} scratch([[P]])
 // CHECK:         rt.weight @w.transposed packing "panels" : memref<3x2xf32>
 // CHECK:         rt.call @matmul(
 // CHECK:         rt.call @batch_matmul(lhs = %z, rhs = %y) -> [[Z:%.*]] scratch({{.*}}) {transpose_lhs}
-// CHECK:         rt.call @batch_matmul(lhs = %y, rhs = [[Z]]) -> %out1
+// CHECK:         rt.call @pack(input = [[Z]]) -> [[Q:%.*]] :
+// CHECK:         rt.call @matmul(lhs = %y, rhs = [[Q]]) -> %out1
 // CHECK-NOT:     rt.call
 func.func @scratch(%x: tensor<?x8x8x3xf32>, %y: tensor<2x4xf32>) -> (tensor<?x8x8x2xf32>, tensor<2x4xf32>) {
   %f = nn.weight @f : tensor<3x3x3x3xf32>

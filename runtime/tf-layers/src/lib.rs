@@ -67,7 +67,7 @@ pub use copy::{
 pub use depthwise_conv2d::{DepthwiseConv2d, depthwise_conv2d, depthwise_conv2d_backprop_filter};
 pub use error::Error;
 pub use gather::{Cumsum, Gather, Index, Number, cumsum, gather, one_hot};
-pub use kernels::pack::{pack, packed_len};
+pub use kernels::pack::{pack, pack_transposed, packed_len};
 pub use kernels::threads::Threads;
 pub use map::{
     Operand, Operands, Region, broadcast, channel, columns, map, map_any, map_any_in_place,

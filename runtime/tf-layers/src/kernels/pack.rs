@@ -47,7 +47,10 @@ pub(crate) fn pack_columns(
 }
 
 /// As [`pack`], from the transposed matrix: row-major [n, k].
-pub(crate) fn pack_transposed(k: usize, n: usize, w: &[f32], packed: &mut [f32]) {
+///
+/// # Panics
+/// As [`pack`].
+pub fn pack_transposed(k: usize, n: usize, w: &[f32], packed: &mut [f32]) {
     assert_eq!(w.len(), k * n, "pack: the matrix is not [{n}, {k}]");
     assert_eq!(
         packed.len(),
