@@ -10,7 +10,7 @@ from xdsl.ir import SSAValue
 from tfrc.ir import nn
 from tfrc.ir.nn.gradient import FilterGradientOp
 from tfrc.ir.nn.linear import ConvOp
-from tfrc.ir.shape import as_dim, shape_of, static_shape
+from tfrc.ir.shape import Dim, as_dim, shape_of, static_shape
 from tfrc.ir.tf import NodeOp
 from tfrc.passes.legalize.indexing import spread
 from tfrc.passes.legalize.table import Builder, Refusal, Results, legalizes
@@ -189,26 +189,62 @@ def _phases(
     return b.slice(b.reshape(result, [n, *whole, c_in]), [0, *forward, 0], [n, *sizes, c_in])
 
 
+def _split(b: Builder, x: SSAValue, groups: int) -> list[SSAValue]:
+    """The channels of each group."""
+    if groups == 1:
+        return [x]
+    *rest, channels = shape_of(x)
+    size = int(channels) // groups
+    begin = [0] * len(rest)
+    return [b.slice(x, [*begin, g * size], [*rest, size]) for g in range(groups)]
+
+
+def _groups(what: str, channels: Dim, of_filter: int, outputs: int) -> int:
+    """How many groups a filter for `of_filter` channels makes of `channels`."""
+    groups, rest = divmod(int(channels), of_filter)
+    if rest or outputs % groups:
+        raise Refusal(
+            f"its {what} has {channels} channels, of which its filter takes {of_filter} together "
+            f"for {outputs} outputs: both should divide into the same groups"
+        )
+    return groups
+
+
+def _input_gradient(
+    b: Builder,
+    y: SSAValue,
+    filter: SSAValue,
+    sizes: Sequence[int],
+    window: Window,
+    cls: type[ConvOp],
+) -> SSAValue:
+    """The gradient of the input of a convolution without groups."""
+    if set(window.dilations) == {1} and set(window.strides) != {1}:
+        return _phases(b, y, filter, sizes, window, cls)
+    spaced, swapped, padding = _mirrored(b, y, filter, sizes, window)
+    ones = [1] * len(sizes)
+    conv = cls(spaced, swapped, strides=ones, pads=padding, dilations=window.dilations)
+    return b.insert(conv).result
+
+
 def _backprop_input(b: Builder, rank: int, cls: type[ConvOp]) -> SSAValue:
     """The gradient of a convolution's input: a convolution with the filter mirrored."""
     window = Window(b, rank)
     layout = window.layout
     y = layout.to_channels_last(b, input_of_rank(b, 2, rank))
-    filter, (*_, c_out) = _filter(b, 1, rank)
+    filter, (*_, c_in, c_out) = _filter(b, 1, rank)
     target = b.dims(0, "output size")
     if len(target) == rank - 2:
-        target = (shape_of(y)[0], *target, shape_of(y)[-1])
+        target = (shape_of(y)[0], *target, as_dim(c_in))
     elif layout.channels_first:
         target = (target[0], *target[2:], target[1])
     if shape_of(y)[-1] != as_dim(c_out):
         raise Refusal(f"its input has {shape_of(y)[-1]} channels, but its filter takes {c_out}")
     sizes = [int(size) for size in target[1:-1]]
-    if set(window.dilations) == {1} and set(window.strides) != {1}:
-        return layout.from_channels_last(b, _phases(b, y, filter, sizes, window, cls))
-    spaced, swapped, padding = _mirrored(b, y, filter, sizes, window)
-    ones = [1] * (rank - 2)
-    conv = b.insert(cls(spaced, swapped, strides=ones, pads=padding, dilations=window.dilations))
-    return layout.from_channels_last(b, conv.result)
+    groups = _groups("result", target[-1], c_in, c_out)
+    parts = zip(_split(b, y, groups), _split(b, filter, groups), strict=True)
+    results = [_input_gradient(b, *part, sizes, window, cls) for part in parts]
+    return layout.from_channels_last(b, b.concat(results, rank - 1))
 
 
 @legalizes("Conv2DBackpropInput")
@@ -252,9 +288,14 @@ def _backprop_filter(b: Builder, rank: int, cls: type[FilterGradientOp]) -> SSAV
     y = window.layout.to_channels_last(b, input_of_rank(b, 2, rank))
     filter = b.ints(1, "filter size")
     padding = window.pads(spatial_sizes(x), filter[:-2])
-    return b.insert(
-        cls(x, y, filter, strides=window.strides, pads=padding, dilations=window.dilations)
-    ).result
+    *kernel, c_in, c_out = filter
+    groups = 1
+    if cls is not nn.DepthwiseConv2DBackpropFilterOp:
+        groups = _groups("input", shape_of(x)[-1], c_in, c_out)
+    shape = [*kernel, c_in, c_out // groups]
+    facts = {"strides": window.strides, "pads": padding, "dilations": window.dilations}
+    parts = zip(_split(b, x, groups), _split(b, y, groups), strict=True)
+    return b.concat([b.insert(cls(*part, shape, **facts)).result for part in parts], rank - 1)
 
 
 @legalizes("Conv2DBackpropFilter")

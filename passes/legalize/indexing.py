@@ -156,26 +156,38 @@ def gather_v2(node: NodeOp, b: Builder) -> Results:
 @legalizes("GatherNd")
 def gather_nd(node: NodeOp, b: Builder) -> Results:
     """`nn.gather` of elements whose first indices are rows of the second operand."""
-    x, indices = b.tensor(0), b.tensor(1)
+    return gather_elements(b, b.tensor(0))
+
+
+def gather_elements(b: Builder, x: SSAValue) -> SSAValue:
+    """The elements of `x` at the indices that are operand 1: its leading dimensions as one."""
+    indices = b.tensor(1)
     *outer, depth = shape_of(indices)
+    lead, rest = shape_of(x)[: int(depth)], shape_of(x)[int(depth) :]
     if depth == ONE:
         return b.insert(nn.GatherOp(x, b.reshape(indices, outer), 0)).result
-    known = b.constants.array(node.inputs[1])
-    if known is None:
-        raise Refusal(
-            f"its indices depend on data and have {depth} components: one component is supported"
-        )
-    lead, rest = shape_of(x)[: int(depth)], shape_of(x)[int(depth) :]
     if not all(d.is_static for d in lead):
         raise Refusal("it indexes the batch dimension together with others")
     sizes = [int(d) for d in lead]
-    try:
-        flat = np.ravel_multi_index(tuple(np.moveaxis(known, -1, 0)), sizes)
-    except ValueError:
-        raise Refusal(f"an index is out of range for {sizes}") from None
     rows = b.reshape(x, [int(np.prod(sizes)), *rest])
-    positions = b.array(np.asarray(flat), element_of(indices))
-    return b.insert(nn.GatherOp(rows, positions, 0)).result
+    return b.insert(nn.GatherOp(rows, _flat_index(b, indices, sizes), 0)).result
+
+
+def _flat_index(b: Builder, indices: SSAValue, sizes: Sequence[int]) -> SSAValue:
+    """Where the elements lie row by row; -1, which is nowhere, if a component is out of range."""
+    element, outer = element_of(indices), shape_of(indices)[:-1]
+    flat, inside = b.scalar(0, element), b.scalar(True, i1)
+    for k, size in enumerate(sizes):
+        begin = [*[0] * len(outer), k]
+        component = b.reshape(b.slice(indices, begin, [*outer, 1]), outer)
+        limit = b.scalar(size, element)
+        positive = b.insert(nn.GreaterEqualOp(component, b.scalar(0, element))).result
+        small = b.insert(nn.LessOp(component, limit)).result
+        both = b.insert(nn.LogicalAndOp(positive, small)).result
+        inside = b.insert(nn.LogicalAndOp(inside, both)).result
+        flat = b.insert(nn.MulOp(flat, limit)).result
+        flat = b.insert(nn.AddOp(flat, component)).result
+    return b.insert(nn.SelectOp(inside, flat, b.scalar(-1, element))).result
 
 
 @legalizes("UnsortedSegmentSum")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from xdsl.dialects.builtin import i1
+from xdsl.dialects.builtin import i1, i32
 
 from tfrc.ir import nn
-from tfrc.ir.shape import shape_of, static_shape
+from tfrc.ir.dtype import numpy_dtype
+from tfrc.ir.shape import count, element_of, shape_of, static_shape
 from tfrc.ir.tf import NodeOp
+from tfrc.passes.legalize.indexing import gather_elements
 from tfrc.passes.legalize.state import handle_of
 from tfrc.passes.legalize.table import Builder, Results, legalizes
 
@@ -45,6 +47,35 @@ def resource_gather(node: NodeOp, b: Builder) -> Results:
     """Rows of the variable."""
     value, batch_dims = b.variables.read(handle_of(node)), b.get_int("batch_dims")
     return b.insert(nn.GatherOp(value, b.tensor(1), batch_dims, batch_dims)).result
+
+
+@legalizes("ResourceGatherNd")
+def resource_gather_nd(node: NodeOp, b: Builder) -> Results:
+    """Elements of the variable."""
+    return gather_elements(b, b.variables.read(handle_of(node)))
+
+
+@legalizes("ResourceScatterUpdate")
+def resource_scatter_update(node: NodeOp, b: Builder) -> Results:
+    """Rows of the variable become those of the updates; the last one of those for the same row.
+
+    Each row of the variable looks for itself among the indices, from behind.
+    """
+    handle = handle_of(node)
+    value = b.variables.read(handle)
+    rows, *rest = shape_of(value)
+    element, length = element_of(b.tensor(1)), count(b.shape(1))
+    indices = b.insert(nn.ReverseOp(b.reshape(b.tensor(1), [1, length]), [1])).result
+    updates = b.broadcast_to(b.tensor(2), [*b.shape(1), *rest])
+    updates = b.insert(nn.ReverseOp(b.reshape(updates, [length, *rest]), [0])).result
+    own = b.array(np.arange(int(rows)).astype(numpy_dtype(element))[:, None], element)
+    matches = b.insert(nn.EqualOp(own, indices)).result
+    found = b.insert(nn.AnyOp(matches, [1])).result
+    first = b.insert(nn.ArgMaxOp(b.cast(matches, i32), 1, i32)).result
+    new = b.insert(nn.GatherOp(updates, first, 0)).result
+    found = b.reshape(found, [rows, *[1] * len(rest)])
+    b.variables.assign(handle, b.insert(nn.SelectOp(found, new, value)).result)
+    return []
 
 
 @legalizes("ResourceScatterAdd", "ResourceScatterSub")

@@ -203,6 +203,12 @@ def test_gather_nd(agrees: Any, draw: Any) -> None:
         lambda x: tf.gather_nd(tf.transpose(x, [1, 2, 0]), [[0, 1], [2, 2]]), (None, 3, 3),
         op="GatherNd",
     )  # fmt: skip
+    agrees(
+        lambda x, i: tf.gather_nd(tf.transpose(x, [1, 2, 0]), i),
+        (None, 3, 4),
+        draw((None, 5, 2), "int32", 0, 2),
+        op="GatherNd",
+    )
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1])

@@ -318,3 +318,17 @@ def test_resize(op: str, target: Any, corners: str | None, agrees: Any) -> None:
         (None, 4, 5, 3),
         op=f"{op}Grad",
     )
+
+
+def test_gradients_of_a_grouped_convolution(agrees: Any) -> None:
+    """Each group by itself; on CPU TensorFlow computes them with XLA alone."""
+
+    @tf.function(jit_compile=True)
+    def gradients(x: Any, f: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([x, f])
+            y = tf.nn.conv2d(x, f, 2, "SAME")
+            loss = tf.reduce_sum(tf.sin(y))
+        return tape.gradient(loss, [x, f])
+
+    agrees(gradients, (3, 7, 6, 4), (3, 3, 2, 6), op="Conv2DBackpropFilter")

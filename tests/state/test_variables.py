@@ -168,3 +168,16 @@ def test_rows_are_updated_by_their_index(steps: Steps) -> None:
         return {"rows": rows, "updated": v.a.read_value()}
 
     steps(body)
+
+
+def test_rows_and_elements_are_replaced_and_read(steps: Steps) -> None:
+    """Of two updates of a row, the last one stays."""
+
+    def body(tf: Any, v: Any, x: Any) -> dict[str, Any]:
+        tokens = tf.argmax(x, 1, tf.int32)
+        element = v.a.gather_nd(tf.stack([tokens, tokens // 2], 1))
+        v.a.scatter_update(tf.IndexedSlices(x[:, :3], tokens))
+        v.c.scatter_update(tf.IndexedSlices([1.0, 2.0, 3.0], [2, 0, 2]))
+        return {"element": element, "a": v.a.read_value()}
+
+    steps(body)
