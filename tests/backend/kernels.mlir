@@ -21,6 +21,12 @@ func.func @winograd(%x: tensor<?x28x27x16xf32>, %y: tensor<?x6x6x64xf32>) -> (te
   %1 = nn.conv2d %y, %g activation<tanh> strides = [1, 1] pads = [2, 0, 0, 2] dilations = [1, 1] groups = 1 : tensor<?x6x6x64xf32>, tensor<3x3x64x64xf32> -> tensor<?x6x6x64xf32>
   func.return %0, %1 : tensor<?x28x27x16xf32>, tensor<?x6x6x64xf32>
 }
+func.func @packing(%x: tensor<?x6xf32>, %w: tensor<6x20xf32>, %b: tensor<20xf32>, %r: tensor<?x20xf32>) -> (tensor<?x20xf32>, tensor<?x6xf32>, tensor<?x20xf32>) {
+  %0 = nn.matmul %x, %w bias %b : tensor<20xf32> residual %r : tensor<?x20xf32> activation<relu> : tensor<?x6xf32>, tensor<6x20xf32> -> tensor<?x20xf32>
+  %1 = nn.matmul transpose_rhs %0, %w : tensor<?x20xf32>, tensor<6x20xf32> -> tensor<?x6xf32>
+  %2 = nn.matmul %1, %w : tensor<?x6xf32>, tensor<6x20xf32> -> tensor<?x20xf32>
+  func.return %0, %1, %2 : tensor<?x20xf32>, tensor<?x6xf32>, tensor<?x20xf32>
+}
 func.func @reduction(%x: tensor<?x8x8x4xf32>, %b: tensor<?x4xi1>, %i: tensor<?x4xi32>) -> (tensor<?x4x4x4xf32>, tensor<?x4x4x4xf32>, tensor<?x4xf32>, tensor<?x1x1x4xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x4xf32>, tensor<?xi1>, tensor<?xi1>, tensor<?x8x8xi64>, tensor<?x8x4xi32>, tensor<?x8x8x4xf32>, tensor<?x8x8x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
   %c = nn.weight @c : tensor<4xf32>
   %0 = nn.max_pool %x window = [3, 3] strides = [2, 2] pads = [0, 0, 1, 1] : (tensor<?x8x8x4xf32>) -> tensor<?x4x4x4xf32>
