@@ -28,7 +28,7 @@ from tfrc.passes import winograd
 PANEL = 16
 """Columns of a panel of packed weights."""
 
-FALLIBLE = frozenset({"gather"})
+FALLIBLE = frozenset({"gather", "segment_sum"})
 """Kernels that refuse what they are given: an index is out of range."""
 
 PRODUCTS = frozenset(

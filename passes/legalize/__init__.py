@@ -20,6 +20,7 @@ from tfrc.passes.legalize import (
     random,
     reduction,
     resize,
+    unique,
     variables,
 )
 from tfrc.passes.legalize.table import LEGALIZATIONS, Refusal, legalize
@@ -41,6 +42,7 @@ THEMES = (
     random,
     reduction,
     resize,
+    unique,
     variables,
 )
 """The modules that fill the table."""

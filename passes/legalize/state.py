@@ -50,6 +50,8 @@ class Variables:
     values: dict[str, SSAValue] = field(default_factory=dict[str, SSAValue])
     branches: list[Branch] = field(default_factory=list[Branch])
     """The branches that the node is in, the outermost first."""
+    seen: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
+    """For the indices of all rows, where they stand for some: which of them (`unique.py`)."""
 
     def read(self, handle: NodeOp) -> SSAValue:
         """The value behind a handle."""

@@ -218,8 +218,8 @@ class Builder:
             return x
         return self.insert(nn.PadOp(x, before, after, scalar_attr(value, element_of(x)))).result
 
-    def keep_in_range(self, op: nn.GatherOp) -> None:
-        """In a branch that is not taken, let `op` read the first row, which is there."""
+    def keep_in_range(self, op: nn.GatherOp | nn.SegmentSumOp) -> None:
+        """In a branch that is not taken, let every index be that of the first row."""
         zero = self.scalar(0, element_of(op.indices))
         begin = len(self.inserted) - 1
         for condition, is_then in self.variables.conditions():
@@ -291,8 +291,9 @@ def legalize(node: NodeOp, constants: Constants, variables: Variables) -> list[S
         )
         assert len(values) == len(node.outputs), f"{node.op.data} has {len(node.outputs)} outputs"
         if variables.branches:
-            for op in [op for op in builder.inserted if isinstance(op, nn.GatherOp)]:
-                builder.keep_in_range(op)
+            for op in list(builder.inserted):
+                if isinstance(op, nn.GatherOp | nn.SegmentSumOp):
+                    builder.keep_in_range(op)
         for op in builder.inserted:
             op.verify_()
         for i, value in enumerate(values):

@@ -12,6 +12,7 @@ from tfrc.ir.tf import NodeOp
 from tfrc.passes.legalize.indexing import gather_elements
 from tfrc.passes.legalize.state import handle_of
 from tfrc.passes.legalize.table import Builder, Results, legalizes
+from tfrc.passes.legalize.unique import update
 
 
 @legalizes("ReadVariableOp")
@@ -46,6 +47,8 @@ def var_is_initialized(node: NodeOp, b: Builder) -> Results:
 def resource_gather(node: NodeOp, b: Builder) -> Results:
     """Rows of the variable."""
     value, batch_dims = b.variables.read(handle_of(node)), b.get_int("batch_dims")
+    if node.inputs[1] in b.variables.seen:
+        return value
     return b.insert(nn.GatherOp(value, b.tensor(1), batch_dims, batch_dims)).result
 
 
@@ -64,6 +67,10 @@ def resource_scatter_update(node: NodeOp, b: Builder) -> Results:
     handle = handle_of(node)
     value = b.variables.read(handle)
     rows, *rest = shape_of(value)
+    if node.inputs[1] in b.variables.seen:
+        new = b.broadcast_to(b.tensor(2), shape_of(value))
+        b.variables.assign(handle, update(b, value, new) or new)
+        return []
     element, length = element_of(b.tensor(1)), count(b.shape(1))
     indices = b.insert(nn.ReverseOp(b.reshape(b.tensor(1), [1, length]), [1])).result
     updates = b.broadcast_to(b.tensor(2), [*b.shape(1), *rest])
@@ -85,9 +92,11 @@ def resource_scatter_add(node: NodeOp, b: Builder) -> Results:
     value = b.variables.read(handle)
     rows, *rest = shape_of(value)
     updates = b.broadcast_to(b.tensor(2), [*shape_of(indices), *rest])
-    total = b.insert(nn.SegmentSumOp(updates, indices, rows)).result
     cls = nn.AddOp if node.op.data == "ResourceScatterAdd" else nn.SubOp
-    b.variables.assign(handle, b.insert(cls(value, total)).result)
+    if node.inputs[1] not in b.variables.seen:
+        updates = b.insert(nn.SegmentSumOp(updates, indices, rows)).result
+    new = b.insert(cls(value, updates)).result
+    b.variables.assign(handle, update(b, value, new) or new)
     return []
 
 

@@ -164,6 +164,21 @@ func.func @fallible(%x: memref<3x4xf32>, %i: memref<2xi32>, %out: memref<2x4xf32
   func.return
 }
 
+// So may the gradient of one.
+// CHECK-LABEL: func.func @fallible_sum
+// CHECK:         rt.call @softmax(input = %v) -> [[NEW:%.*]] {axis
+// CHECK-NEXT:    rt.call @segment_sum
+// CHECK-NEXT:    rt.call @copy(input = [[NEW]]) -> %v
+func.func @fallible_sum(%x: memref<3x4xf32>, %i: memref<3xi32>, %out: memref<2x4xf32>) {
+  %v = rt.variable @v : memref<2x4xf32>
+  %0 = memref.alloc() : memref<2x4xf32>
+  rt.call @softmax(input = %v) -> %0 {axis = 1 : i64} : (memref<2x4xf32>) -> memref<2x4xf32>
+  rt.call @segment_sum(input = %x, indices = %i) -> %out : (memref<3x4xf32>, memref<3xi32>) -> memref<2x4xf32>
+  rt.call @copy(input = %0) -> %v : (memref<2x4xf32>) -> memref<2x4xf32>
+  memref.dealloc %0 : memref<2x4xf32>
+  func.return
+}
+
 // A part of a variable that is written stays a copy.
 // CHECK-LABEL: func.func @part
 // CHECK:         rt.call @slice(input = %v)

@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tfrc.compiler.frontend import Imported
+from tfrc.compiler.context import context
+from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend import Imported, ImportOptions, load
 from tfrc.compiler.module import functions
+from tfrc.compiler.pass_manager import PassManager, parse_passes
 from tfrc.ir import rt
+from tfrc.passes import PIPELINES
 
 STEPS = 3
 """Calls on one state: what the first leaves is what the second starts with."""
@@ -181,3 +185,30 @@ def test_rows_and_elements_are_replaced_and_read(steps: Steps) -> None:
         return {"element": element, "a": v.a.read_value()}
 
     steps(body)
+
+
+def test_gradients_of_rows_are_added_up(steps: Steps) -> None:
+    """What tf_keras's optimizers do with the gradient of an embedding, but with 1 added to it."""
+
+    def body(tf: Any, v: Any, x: Any) -> dict[str, Any]:
+        tokens = tf.argmax(x, 1, tf.int32)
+        different, positions = tf.unique(tokens)
+        sums = tf.math.unsorted_segment_sum(x[:, :3], positions, tf.shape(different)[0])
+        v.b.scatter_add(tf.IndexedSlices(tf.square(sums) + 1.0, different))
+        scale = tf.math.rsqrt(tf.square(tf.gather(v.b, different)) + 0.1)
+        v.a.scatter_sub(tf.IndexedSlices(0.1 * sums * scale, different))
+        v.b.scatter_update(tf.IndexedSlices(sums, different))
+        return {"a": v.a.read_value(), "b": v.b.read_value()}
+
+    steps(body)
+
+
+def test_how_many_rows_are_different_is_not_known(tmp_path: Any) -> None:
+    tf: Any = pytest.importorskip("tensorflow")
+    root = tf.Module()
+    spec = tf.TensorSpec([8], tf.int32, "x")
+    root.run = tf.function(lambda x: {"n": tf.size(tf.unique(x)[0])}, input_signature=[spec])
+    tf.saved_model.save(root, tmp_path / "model", signatures={"run": root.run})
+    with pytest.raises(ModelError, match="Unique x1 .*only sparse updates of variables"):
+        imported = load(tmp_path / "model", ImportOptions())
+        PassManager(parse_passes(PIPELINES["O0"])).run(context(imported.weights), imported.module)
