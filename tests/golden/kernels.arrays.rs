@@ -3,8 +3,8 @@
 use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
 
 use crate::{
-    DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, RandomOutputs, ReductionOutputs, Session,
-    WinogradOutputs,
+    DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, PackingOutputs, RandomOutputs,
+    ReductionOutputs, Session, WinogradOutputs,
 };
 
 impl Session {
@@ -45,6 +45,33 @@ impl Session {
         let x = x.as_standard_layout();
         let y = y.as_standard_layout();
         self.winograd(x.as_slice().unwrap_or_default(), y.as_slice().unwrap_or_default())
+    }
+
+    /// [`Session::packing`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::packing`], and if an array has another shape.
+    pub fn packing_from_arrays(
+        &mut self,
+        x: ArrayView<'_, f32, Ix2>,
+        w: ArrayView<'_, f32, Ix2>,
+        b_2: ArrayView<'_, f32, Ix1>,
+        r: ArrayView<'_, f32, Ix2>,
+    ) -> Result<PackingOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(6)], "[n, 6]")?;
+        check_shape("w", w.shape(), &[Some(6), Some(20)], "[6, 20]")?;
+        check_shape("b_2", b_2.shape(), &[Some(20)], "[20]")?;
+        check_shape("r", r.shape(), &[None, Some(20)], "[n, 20]")?;
+        let x = x.as_standard_layout();
+        let w = w.as_standard_layout();
+        let b_2 = b_2.as_standard_layout();
+        let r = r.as_standard_layout();
+        self.packing(
+            x.as_slice().unwrap_or_default(),
+            w.as_slice().unwrap_or_default(),
+            b_2.as_slice().unwrap_or_default(),
+            r.as_slice().unwrap_or_default(),
+        )
     }
 
     /// [`Session::reduction`] for arrays. What is not in row-major order is copied first.
@@ -240,6 +267,26 @@ impl<'session> WinogradOutputs<'session> {
     #[must_use]
     pub fn out1_array(&self) -> ArrayView<'session, f32, Ix4> {
         ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> PackingOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out2` as an array.
+    #[must_use]
+    pub fn out2_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
     }
 }
 

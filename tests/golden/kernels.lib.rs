@@ -51,6 +51,7 @@ impl Model {
             arena: Arena::new(
                 model::linear_arena(max_batch.max(1))
                     .max(model::winograd_arena(max_batch.max(1)))
+                    .max(model::packing_arena(max_batch.max(1)))
                     .max(model::reduction_arena(max_batch.max(1)))
                     .max(model::movement_arena(max_batch.max(1)))
                     .max(model::gradient_arena(max_batch.max(1)))
@@ -91,6 +92,22 @@ impl Model {
     /// As [`Session::winograd_features`].
     pub fn winograd_features(&self, features: &[f32]) -> Result<OwnedWinogradOutputs, Error> {
         Ok(self.session(1).winograd_features(features)?.into_owned())
+    }
+
+    /// Runs `packing` in a session of its own: see [`Session::packing`].
+    ///
+    /// # Errors
+    /// As [`Session::packing`].
+    pub fn packing(&self, x: &[f32], w: &[f32], b_2: &[f32], r: &[f32]) -> Result<OwnedPackingOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 6, 0)?).packing(x, w, b_2, r)?.into_owned())
+    }
+
+    /// Runs `packing` for one example, in a session of its own: see [`Session::packing_features`].
+    ///
+    /// # Errors
+    /// As [`Session::packing_features`].
+    pub fn packing_features(&self, features: &[f32]) -> Result<OwnedPackingOutputs, Error> {
+        Ok(self.session(1).packing_features(features)?.into_owned())
     }
 
     /// Runs `reduction` in a session of its own: see [`Session::reduction`].
@@ -293,6 +310,43 @@ impl Session {
     pub fn winograd_features(&mut self, features: &[f32]) -> Result<WinogradOutputs<'_>, Error> {
         check_length("features", features.len(), 14_400)?;
         self.winograd(&features[0..12_096], &features[12_096..14_400])
+    }
+
+    /// Runs `packing` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 6]`, float32
+    /// - `w`: `[6, 20]`, float32
+    /// - `b_2` (`b`): `[20]`, float32
+    /// - `r`: `[n, 20]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn packing(&mut self, x: &[f32], w: &[f32], b_2: &[f32], r: &[f32]) -> Result<PackingOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 6, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("w", w.len(), 120)?;
+        check_length("b_2", b_2.len(), 20)?;
+        check_length("r", r.len(), 20 * n)?;
+        let [out0, out1, out2] = model::packing(&self.model.weights, &self.threads, &mut self.arena, n, x, w, b_2, r)?;
+        Ok(PackingOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 20],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 6],
+            out2: self.arena.part(out2),
+            out2_shape: [n, 20],
+        })
+    }
+
+    /// [`Session::packing`] for one example, whose inputs stand in one vector, one after the other:
+    /// `x` (6), `w` (120), `b_2` (20), `r` (20).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn packing_features(&mut self, features: &[f32]) -> Result<PackingOutputs<'_>, Error> {
+        check_length("features", features.len(), 166)?;
+        self.packing(&features[0..6], &features[6..126], &features[126..146], &features[146..166])
     }
 
     /// Runs `reduction` for the `n` examples that the inputs hold.
@@ -747,6 +801,55 @@ pub struct OwnedWinogradOutputs {
     pub out1: Vec<f32>,
     /// The shape of `out1`.
     pub out1_shape: [usize; 4],
+}
+
+/// The outputs of [`Session::packing`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct PackingOutputs<'session> {
+    /// `out0`: `[n, 20]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 2],
+    /// `out1`: `[n, 6]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 2],
+    /// `out2`: `[n, 20]`, float32
+    pub out2: &'session [f32],
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 2],
+}
+
+impl PackingOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedPackingOutputs {
+        OwnedPackingOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+            out2: self.out2.to_vec(),
+            out2_shape: self.out2_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::packing`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedPackingOutputs {
+    /// `out0`: `[n, 20]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 2],
+    /// `out1`: `[n, 6]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 2],
+    /// `out2`: `[n, 20]`, float32
+    pub out2: Vec<f32>,
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 2],
 }
 
 /// The outputs of [`Session::reduction`], in the session's memory.

@@ -10,9 +10,9 @@ use tf_layers::{
     Transpose, Weights, WinogradConv2d, all, any, argmax, argmin, avg_pool2d, batch_matmul, broadcast_to, concat,
     conv1d, conv2d_backprop_filter, conv2d_winograd, conv3d, conv3d_backprop_filter, depthwise_conv2d,
     depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place,
-    log_softmax, map_any, map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pad, random_bits,
-    random_key, random_normal, random_truncated_normal, random_uniform, reduce, reduce_any, same, segment_sum, slice,
-    softmax, tile, transpose,
+    log_softmax, map_any, map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pack, pack_transposed,
+    pad, random_bits, random_key, random_normal, random_truncated_normal, random_uniform, reduce, reduce_any, same,
+    segment_sum, slice, softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -31,6 +31,9 @@ const CONV2D_WINOGRAD_0: WinogradConv2d =
     WinogradConv2d::new(Conv2d::new([28, 27, 16], 16, [3, 3]).pads([1, 1, 1, 1]).activation(Activation::Relu6), 4);
 const CONV2D_WINOGRAD_0_2: WinogradConv2d =
     WinogradConv2d::new(Conv2d::new([6, 6, 64], 64, [3, 3]).pads([2, 0, 0, 2]).activation(Activation::Tanh), 2);
+const MATMUL_0_2: Matmul = Matmul::new(6, 20).activation(Activation::Relu);
+const MATMUL_0_2_2: Matmul = Matmul::new(20, 6);
+const MATMUL_0_3: Matmul = Matmul::new(6, 20);
 const MAX_POOL: Pool2d = Pool2d::new([8, 8, 4], [3, 3], [2, 2], [0, 0, 1, 1]);
 const AVG_POOL: Pool2d = Pool2d::new([8, 8, 4], [3, 2], [2, 2], [1, 0, 0, 0]);
 const SUM: Reduce = Reduce::new(Reduction::Sum, 64, 4);
@@ -153,6 +156,51 @@ pub(crate) fn winograd(
     conv2d_winograd(threads, &CONV2D_WINOGRAD_0_2, y, filter, None, None, scratch, out);
 
     Ok([conv2d_winograd_0, conv2d_winograd_0_2])
+}
+
+/// Bytes of the arena that `packing` needs for `n` examples.
+pub(crate) fn packing_arena(n: usize) -> usize {
+    320 * n + 2048
+}
+
+/// Computes `packing` and says where its outputs are.
+#[expect(clippy::too_many_arguments, reason = "one for each input of the signature")]
+pub(crate) fn packing(
+    _weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+    w_2: &[f32],
+    b_2: &[f32],
+    r: &[f32],
+) -> Result<[Part<f32>; 3], Error> {
+    // pack
+    let pack_0: Part<f32> = part(0, [192]);
+    let out = arena.part_mut(pack_0);
+    pack(6, 20, w_2, out);
+
+    // matmul
+    let matmul_0: Part<f32> = part(2048, [n, 20]);
+    let (rhs, out) = arena.parts(pack_0, matmul_0);
+    matmul(threads, &MATMUL_0_2, x, rhs, Some(b_2), Some(r), out);
+
+    // pack
+    let pack_0_2: Part<f32> = part(768, [320]);
+    let out = arena.part_mut(pack_0_2);
+    pack_transposed(20, 6, w_2, out);
+
+    // matmul
+    let matmul_0_2: Part<f32> = part(128 * n + 2048, [n, 6]);
+    let ([lhs, rhs], out) = arena.parts([matmul_0, pack_0_2], matmul_0_2);
+    matmul(threads, &MATMUL_0_2_2, lhs, rhs, None, None, out);
+
+    // matmul
+    let matmul_0_3: Part<f32> = part(192 * n + 2048, [n, 20]);
+    let ([lhs, rhs], out) = arena.parts([matmul_0_2, pack_0], matmul_0_3);
+    matmul(threads, &MATMUL_0_3, lhs, rhs, None, None, out);
+
+    Ok([matmul_0, matmul_0_2, matmul_0_3])
 }
 
 /// Bytes of the arena that `reduction` needs for `n` examples.
