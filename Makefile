@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-python check-rust test-python test-rust test-targets sanitize test-wheel bless bench bench-peers bench-classifiers docs clean
+.PHONY: help demo test check check-python check-rust test-python test-rust test-targets sanitize test-wheel bless bench bench-peers bench-training bench-classifiers docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: $(VENV)/ready cargo  ## Compile times and agreement over the applications
 
 PEERS ?= .venv-peers
 ZOO ?= target/zoo
+
+bench-training: $(VENV)/ready cargo  ## 100 steps beside TensorFlow's: differences, time, memory
+	$(BIN)/python benchmarks/training.py build/bench/training
 
 bench-peers: $(VENV)/ready $(PEERS)/ready cargo  ## Time, memory and start beside other runtimes; needs a quiet machine
 	test -f $(ZOO)/lstm_classifier/io.npz || $(PEERS)/bin/python benchmarks/zoo.py $(ZOO)
