@@ -14,7 +14,7 @@ from tfrc.backend_rust import rust
 from tfrc.backend_rust.calls import Call, Operand, Printed, activation, chain
 from tfrc.backend_rust.options import EmitError
 from tfrc.ir.dtype import TENSORFLOW_NAME
-from tfrc.ir.rt import PACKED
+from tfrc.ir.rt import PACKED, REGISTER_TILE
 from tfrc.ir.shape import Dim, Shape, count, text
 
 Print = Callable[[Call], Printed]
@@ -99,6 +99,12 @@ def rows_of_product(call: Call) -> list[tuple[str, str, bool]]:
     ]
 
 
+def with_register_tile(call: Call) -> tuple[str, str, bool]:
+    """The builder for the register tile that was measured to be the fastest, if one was."""
+    tile = call.ints(REGISTER_TILE) if REGISTER_TILE in call.static else ()
+    return ("register_tile", rust.array(tile), bool(tile))
+
+
 def conv_params(call: Call, filter: Sequence[int]) -> str:
     """`Conv2d::new([8, 8, 1], 16, [3, 3]).pads([1, 1, 1, 1])` for a filter of that shape."""
     image = [int(d) for d in call.operand("input").shape[1:]]
@@ -112,6 +118,7 @@ def conv_params(call: Call, filter: Sequence[int]) -> str:
         ("dilations", squeezed(dilations), set(dilations) != {1}),
         ("pads", rust.array(pads), any(pads)),
         ("groups", rust.integer(groups), groups != 1),
+        with_register_tile(call),
         with_activation(call),
         *rows_of_product(call),
     )
@@ -199,7 +206,7 @@ def matmul(call: Call) -> Printed:
     """`matmul(threads, &DENSE, lhs, rhs, Some(bias), None, out)`."""
     k, n = call.dims(PACKED) if PACKED in call.static else call.operand("rhs").shape
     new = f"Matmul::new({rust.dim(k)}, {rust.dim(n)})"
-    params = chain(new, with_activation(call), *rows_of_product(call))
+    params = chain(new, with_register_tile(call), with_activation(call), *rows_of_product(call))
     arguments = [call.operand("lhs").slice, call.operand("rhs").slice]
     epilogue = [call.option("bias"), call.option("residual")]
     return Printed(

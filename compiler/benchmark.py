@@ -7,8 +7,6 @@ What cargo builds is kept in the user's cache folder, so that tf-layers compiles
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +21,7 @@ from tfrc.compiler.flops import call_bytes, call_flops
 from tfrc.compiler.module import functions
 from tfrc.compiler.pass_manager import Step
 from tfrc.compiler.progress import Progress
+from tfrc.compiler.tuning import cargo, cargo_environment
 from tfrc.ir import rt
 from tfrc.ir.tf import node_name
 
@@ -114,19 +113,15 @@ def bench(model: Any, options: CompileOptions, batch: int, threads: int, seconds
 
     Errors: ModelError if the model does not compile, or cargo is missing or fails.
     """
-    cargo = shutil.which("cargo")
-    if cargo is None:
-        raise ModelError("cargo is not on PATH: install Rust, see https://rustup.rs")
     progress, last = Progress(), LastModule()
     with tempfile.TemporaryDirectory() as folder:
         crate = Path(folder) / "benched"
         compile_model(model, replace(options, output=crate, profile=True), progress, [last])
         progress.say("building the crate")
-        environment = {"CARGO_TARGET_DIR": str(cache()), **os.environ}
-        command = [cargo, "run", "--release", "--quiet", "--example", "profile", "--"]
+        command = [cargo(), "run", "--release", "--quiet", "--example", "profile", "--"]
         command += [str(batch), str(threads), str(seconds)]
         done = subprocess.run(
-            command, cwd=crate, env=environment, capture_output=True, text=True, check=False
+            command, cwd=crate, env=cargo_environment(), capture_output=True, text=True, check=False
         )
         progress.done()
     if done.returncode:
@@ -146,9 +141,3 @@ def bench(model: Any, options: CompileOptions, batch: int, threads: int, seconds
     peak = measured["peak_gflops"] * threads
     total = measured["total_ms"]
     return Timing(signature, batch, threads, measured["runs"], total, peak, times)
-
-
-def cache() -> Path:
-    """The folder for what cargo builds."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "tfrc" / "target"

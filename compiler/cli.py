@@ -108,6 +108,12 @@ def compile(
             "--enable-memdrop/--no-enable-memdrop", help="End buffers after their last use."
         ),
     ] = True,
+    tuning: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JSON", help="What -O3 measured; default: a file in the user's cache."
+        ),
+    ] = None,
     exact_convolution: Annotated[
         bool,
         typer.Option(
@@ -178,6 +184,7 @@ def compile(
             passes=passes,
             inplace=inplace,
             memdrop=memdrop,
+            tuning=tuning,
             exact_convolution=exact_convolution,
             force=force,
             imports=import_options(inputs, outputs, input_shape, signature),

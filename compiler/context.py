@@ -13,7 +13,7 @@ from tfrc.compiler.frontend import evaluator
 from tfrc.ir.nn import NN
 from tfrc.ir.rt import RT
 from tfrc.ir.tf import TF
-from tfrc.ir.weights import Array, CompilerContext, WeightStore
+from tfrc.ir.weights import Array, CompilerContext, Measure, WeightStore
 
 DIALECTS: tuple[Dialect, ...] = (Builtin, Func, MemRef, TF, NN, RT)
 """What a module can contain."""
@@ -26,9 +26,9 @@ def evaluate_lazily(
     return evaluator()(op, attrs, inputs)
 
 
-def context(weights: WeightStore | None = None) -> CompilerContext:
+def context(weights: WeightStore | None = None, measure: Measure | None = None) -> CompilerContext:
     """A context that knows every dialect, and folds `tf` nodes with TensorFlow."""
-    ctx = CompilerContext(weights, evaluate_lazily)
+    ctx = CompilerContext(weights, evaluate_lazily, measure)
     for dialect in DIALECTS:
         ctx.load_dialect(dialect)
     return ctx

@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from tfrc.compiler.pass_manager import Observer, PassManager, Times, Watch, pars
 from tfrc.compiler.progress import Progress
 from tfrc.compiler.recording import FeaturesFile, draw_steps, record
 from tfrc.compiler.tolerance import USUAL, allowance, sensitivity, tolerance
+from tfrc.compiler.tuning import Tuning
 from tfrc.compiler.verify_each import VerifyEach
 from tfrc.ir.weights import CompilerContext
 from tfrc.passes import FAST_CONVOLUTION, OPTIONAL, PIPELINES
@@ -47,6 +49,9 @@ STOPS: Mapping[Emit, str] = {
     "png": "select-kernels",
 }
 """The pass before which the pipeline ends for what is emitted."""
+
+TUNED = 3
+"""The lowest level that measures kernels."""
 
 TEXTS: Mapping[Emit, Callable[[ModuleOp], str]] = {
     "tf-ir": module_text,
@@ -73,6 +78,8 @@ class CompileOptions:
     memdrop: bool = True
     exact_convolution: bool = False
     """Whether convolutions sum the products themselves, without Winograd's transforms."""
+    tuning: Path | None = None
+    """The file of what -O3 measured; None: one in the user's cache."""
     force: bool = False
     imports: ImportOptions = field(default_factory=ImportOptions)
     model_name: str | None = None
@@ -187,6 +194,8 @@ def compile_model(
     Errors: ModelError for whatever the user can mend; nothing is written then.
     """
     progress = progress or Progress()
+    if options.tuning is not None and options.level < TUNED:
+        raise ModelError(f"--tuning {options.tuning}: kernels are measured with -O{TUNED} only")
     if options.output is not None:
         parents = options.layout == "tf2rust"
         destination.check(
@@ -245,12 +254,14 @@ class _Compilation:
             if inputs is None:
                 raise ModelError("--verify-each needs inputs that can be drawn")
             observers.append(VerifyEach(inputs, imported.runner))
-        ctx = context(imported.weights)
+        tuning = self.tuning(imported) if self.options.level >= TUNED else None
+        ctx = context(imported.weights, tuning)
         snapshot = Snapshot(imported.source, _last_on_tensors(passes))
         if self.options.emit == "html":
             observers.append(snapshot)
         self.clock("passes")
-        PassManager(passes, observers).run(ctx, imported.module)
+        with tuning or nullcontext():
+            PassManager(passes, observers).run(ctx, imported.module)
         if self.options.emit == "html":
             snapshot.finish(imported.module)
             return self.written(imported, page(snapshot, self.warnings).encode())
@@ -259,6 +270,11 @@ class _Compilation:
         if self.options.emit == "rust":
             return self.crate(imported, ctx, inputs, least)
         return self.text(imported, ctx)
+
+    def tuning(self, imported: Imported) -> Tuning:
+        """What measures kernels, for a model of this size."""
+        weights = sum(array.nbytes for array in imported.weights.values())
+        return Tuning(self.options.tuning, weights, self.progress)
 
     def inputs(self, imported: Imported) -> Inputs | None:
         """Drawn inputs; None, with a warning, if nothing can be drawn."""

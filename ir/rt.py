@@ -69,6 +69,9 @@ MICRO_BATCH = "rt.micro_batch"
 PACKED = "packed"
 """The static fact of a `matmul` whose `rhs` a `pack` has written: its extents [k, n]."""
 
+REGISTER_TILE = "register_tile"
+"""A static fact that changes how a product is computed and not what: [rows, columns]."""
+
 DYNAMIC = "dynamic_"
 """What begins the name of a kernel that packs at run time what its namesake takes packed."""
 

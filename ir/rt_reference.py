@@ -86,6 +86,7 @@ def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
         else:
             named[name] = array
     name, static = op.kernel_name.removeprefix(rt.DYNAMIC), dict(op.static.data)
+    static.pop(rt.REGISTER_TILE, None)
     packed = static.pop(rt.PACKED, None)
     if isinstance(packed, DimsAttr):
         extents = at(packed.dims, n)

@@ -6,7 +6,7 @@ IR text never holds a weight. `dump.mlir` refers to the arrays in `dump.safetens
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -76,6 +76,10 @@ class WeightStore(Mapping[str, Array]):
         return WeightStore(load_file(path))
 
 
+Measure = Callable[[str], Mapping[str, float]]
+"""Microseconds of each way to compute a layer; `passes/tuning.py` says how both are written."""
+
+
 class Evaluator(Protocol):
     """Runs one TensorFlow node on constants, with TensorFlow's own kernel."""
 
@@ -93,16 +97,23 @@ class CompilerContext(Context):
     """An xDSL context that also carries the weight store of the module being compiled.
 
     `evaluate_tf` folds nodes of constants; without it (text alone, no TensorFlow) they stay.
+    `measure` times the ways to compute a layer; without it rules choose between them.
     """
 
-    def __init__(self, weights: WeightStore | None = None, evaluate_tf: Evaluator | None = None):
+    def __init__(
+        self,
+        weights: WeightStore | None = None,
+        evaluate_tf: Evaluator | None = None,
+        measure: Measure | None = None,
+    ):
         super().__init__()
         self.weights = weights if weights is not None else WeightStore()
         self.evaluate_tf = evaluate_tf
+        self.measure = measure
 
     def clone(self) -> CompilerContext:
         """A context with the same dialects and a copy of the store's names (arrays are shared)."""
-        copy = CompilerContext(WeightStore(self.weights), self.evaluate_tf)
+        copy = CompilerContext(WeightStore(self.weights), self.evaluate_tf, self.measure)
         for field in ("allow_unregistered",):
             setattr(copy, field, getattr(self, field))
         for dialect in self.loaded_dialects:

@@ -8,7 +8,7 @@ that tf-layers documents.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import prod
 from typing import Any, cast
@@ -17,13 +17,15 @@ from xdsl.dialects.builtin import IntegerAttr, i64
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from tfrc.ir import nn, reference
-from tfrc.ir.nn.base import get_ints
+from tfrc.ir.nn.base import get_ints, ints
 from tfrc.ir.nn.gradient import FilterGradientOp
 from tfrc.ir.nn.linear import ConvOp, EpilogueOp
 from tfrc.ir.reference import semantic_properties
-from tfrc.ir.rt import DYNAMIC, PACKED
+from tfrc.ir.rt import DYNAMIC, PACKED, REGISTER_TILE
 from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
+from tfrc.ir.weights import Measure
 from tfrc.passes import winograd
+from tfrc.passes.tuning import Layer, fastest
 
 PANEL = 16
 """Columns of a panel of packed weights."""
@@ -207,10 +209,23 @@ KERNELS: dict[type[Operation], Callable[[Any], Selected]] = {
 KERNELS.update({op: plain for op in nn.TENSOR_OPS if op not in (nn.ReshapeOp, *KERNELS)})
 
 
-def select(op: Operation, exact_convolution: bool = False) -> Selected:
-    """The kernel of an operation in `KERNELS`; `exact_convolution` rules Winograd's out."""
+def select(
+    op: Operation, exact_convolution: bool = False, measure: Measure | None = None
+) -> Selected:
+    """The kernel of an operation in `KERNELS`: by the rules, or the fastest by `measure`.
+
+    `exact_convolution` rules Winograd's filtering out.
+    """
+    selected, tile = KERNELS[type(op)](op), None
     if isinstance(op, nn.Conv2DOp) and is_constant(op.filter) and not exact_convolution:
         tile = winograd.best_tile(op)
-        if tile is not None:
-            return conv2d_winograd(op, tile)
-    return KERNELS[type(op)](op)
+    way, layer = None, Layer.of(op)
+    if measure is not None and layer is not None and Packing.PANELS in selected.packings.values():
+        way = fastest(measure(layer.text), tile, exact_convolution)
+    if way is not None:
+        tile = way.winograd_tile
+    if isinstance(op, nn.Conv2DOp) and tile is not None:
+        return conv2d_winograd(op, tile)
+    if way is None or way.register_tile is None:
+        return selected
+    return replace(selected, static={**selected.static, REGISTER_TILE: ints(way.register_tile)})

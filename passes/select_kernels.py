@@ -54,7 +54,7 @@ from tfrc.ir import nn, rt
 from tfrc.ir.nn.base import get_ints
 from tfrc.ir.nn.linear import EpilogueOp
 from tfrc.ir.shape import Dim, Shape, buffer, element_of, shape_of, tensor
-from tfrc.ir.weights import WeightStore, weights_of
+from tfrc.ir.weights import CompilerContext, Measure, WeightStore, weights_of
 from tfrc.passes.aliases import root
 from tfrc.passes.demand import Demand
 from tfrc.passes.kernels import (
@@ -77,6 +77,7 @@ class Lowering:
     weights: WeightStore
     block: Block
     exact_convolution: bool = False
+    measure: Measure | None = None
     buffers: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     constants: dict[tuple[SSAValue, Packing], SSAValue] = field(
         default_factory=dict[tuple[SSAValue, Packing], SSAValue]
@@ -220,7 +221,7 @@ class Lowering:
 
     def _call(self, op: Operation) -> None:
         (result,) = op.results
-        selected = select(op, self.exact_convolution)
+        selected = select(op, self.exact_convolution, self.measure)
         ins = [
             (name, self.packed(value, selected.packs[name], op))
             if name in selected.packs
@@ -264,7 +265,10 @@ def _direct(function: FuncOp, returned: Sequence[SSAValue]) -> dict[SSAValue, in
 
 
 def lower_function(
-    function: FuncOp, weights: WeightStore, exact_convolution: bool = False
+    function: FuncOp,
+    weights: WeightStore,
+    exact_convolution: bool = False,
+    measure: Measure | None = None,
 ) -> FuncOp:
     """The function on buffers."""
     returns = function.body.block.last_op
@@ -273,7 +277,7 @@ def lower_function(
     types = [buffer(element_of(v), shape_of(v)) for v in (*function.args, *returned)]
     block = Block(arg_types=types)
     inputs, outputs = block.args[: len(function.args)], block.args[len(function.args) :]
-    lowering = Lowering(function, weights, block, exact_convolution)
+    lowering = Lowering(function, weights, block, exact_convolution, measure)
     for new, old in zip(inputs, function.args, strict=True):
         new.name_hint = old.name_hint
         lowering.buffers[old] = new
@@ -410,7 +414,12 @@ class SelectKernelsPass(ModulePass):
                     transpose_weight(each, weights_of(ctx))
                 if isinstance(each, EpilogueOp) and not has_epilogue_kernel(each):
                     split_epilogue(each)
-            lowered = lower_function(function, weights_of(ctx), self.exact_convolution)
+            lowered = lower_function(
+                function,
+                weights_of(ctx),
+                self.exact_convolution,
+                ctx.measure if isinstance(ctx, CompilerContext) else None,
+            )
             op.body.block.insert_op_before(lowered, function)
             function.detach()
             function.erase(safe_erase=False)

@@ -118,6 +118,7 @@ impl BatchMatmul {
             residual: None,
             activation: self.activation,
             out: Rows::PLAIN,
+            register_tile: None,
         }
     }
 }

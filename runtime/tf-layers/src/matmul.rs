@@ -1,7 +1,7 @@
 //! Matrix products: TensorFlow's `MatMul` and `BatchMatMulV2`.
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Groups, Product, Rows};
+use crate::kernels::gemm::{Axis, Groups, Product, Rows, register_tiles};
 use crate::kernels::threads::Threads;
 
 /// A product with weights: Keras's `Dense`, TensorFlow's `MatMul`.
@@ -11,6 +11,7 @@ pub struct Matmul {
     n: usize,
     activation: Activation,
     out: Rows,
+    register_tile: Option<[usize; 2]>,
 }
 
 impl Matmul {
@@ -21,6 +22,7 @@ impl Matmul {
             n,
             activation: Activation::None,
             out: Rows::PLAIN,
+            register_tile: None,
         }
     }
 
@@ -43,6 +45,22 @@ impl Matmul {
             out: self.out.columns(first, of),
             ..self
         }
+    }
+
+    /// With register tiles of [rows, columns], of those that [`register_tiles`](Self::register_tiles) names; another
+    /// instruction set, which may not have them, uses its own. The result has the same bits.
+    pub const fn register_tile(self, tile: [usize; 2]) -> Self {
+        Self {
+            register_tile: Some(tile),
+            ..self
+        }
+    }
+
+    /// Register tiles [rows, columns] that may be the fastest for so many rows, of the active instruction set. The first
+    /// is that which is used if none is given.
+    pub fn register_tiles(&self, rows: usize) -> Vec<[usize; 2]> {
+        let one = Axis::new(1, 0);
+        register_tiles([one, one, one, Axis::new(rows, self.k)], self.n)
     }
 }
 
@@ -82,6 +100,7 @@ pub fn matmul(
         residual,
         activation: p.activation,
         out: p.out,
+        register_tile: p.register_tile,
     }
     .run(threads, out);
 }

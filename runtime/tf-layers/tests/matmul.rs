@@ -3,7 +3,8 @@
 mod common;
 
 use common::{ACTIVATIONS, activation, check, check_columns, packed, random};
-use tf_layers::{Activation, Matmul, matmul};
+use tf_layers::simd::Isa;
+use tf_layers::{Activation, Matmul, Threads, matmul};
 
 /// Compares a product of [m, k] and [k, n].
 #[track_caller]
@@ -184,4 +185,35 @@ fn unpacked_weights_are_refused() {
         None,
         &mut [0.0; 4],
     );
+}
+
+#[test]
+fn register_tiles_give_the_same_bits() {
+    let (m, k, n) = (37, 29, 83);
+    let (x, bias) = (random(m * k, 1), random(n, 3));
+    let w = packed(k, n, &random(k * n, 2));
+    let run = |layer: &Matmul| {
+        let mut out = vec![0.0; m * n];
+        let threads = Threads::single();
+        matmul(&threads, layer, &x, &w, Some(&bias), None, &mut out);
+        out
+    };
+    let layer = Matmul::new(k, n);
+    for isa in Isa::available() {
+        isa.force(|| {
+            let tiles = layer.register_tiles(m);
+            assert!(!tiles.is_empty());
+            // The last ones exist nowhere: a product takes its own then.
+            for tile in tiles
+                .into_iter()
+                .chain([[15, 16], [0, 16], [4, 3], [4, 0], [1, 800]])
+            {
+                assert_eq!(
+                    run(&layer.register_tile(tile)),
+                    run(&layer),
+                    "{tile:?} on {isa:?}"
+                );
+            }
+        });
+    }
 }

@@ -117,6 +117,7 @@ impl Conv3d {
                 residual: None,
                 activation: Activation::None,
                 out: rows,
+                register_tile: None,
             }
             .run(threads, sums);
         }

@@ -9,7 +9,7 @@ pub use dynamic::{dynamic_conv1d, dynamic_conv2d, dynamic_conv3d};
 pub use winograd::{WinogradConv2d, conv2d_winograd};
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Groups, Product, Rows};
+use crate::kernels::gemm::{Axis, Groups, Product, Rows, register_tiles};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
 
@@ -30,6 +30,7 @@ pub struct Conv3d {
     groups: usize,
     activation: Activation,
     out: Rows,
+    register_tile: Option<[usize; 2]>,
 }
 
 /// A convolution over height and width: TensorFlow's `Conv2D` on NHWC tensors, with explicit padding.
@@ -57,6 +58,7 @@ impl Conv3d {
             groups: 1,
             activation: Activation::None,
             out: Rows::PLAIN,
+            register_tile: None,
         }
     }
 
@@ -298,6 +300,20 @@ impl Conv3d {
         }
     }
 
+    /// Elements between planes, lines and pixels of a padded image.
+    const fn distances(&self) -> [usize; 3] {
+        let line = self.padded(2) * self.channels;
+        [self.padded(1) * line, line, self.channels]
+    }
+
+    /// Where the windows of padded images start.
+    fn rows(&self, batch: usize) -> [Axis; 4] {
+        let distances = self.distances();
+        let axis = |i: usize| Axis::new(self.output_axis(i), self.strides[i] * distances[i]);
+        let images = Axis::new(batch, self.padded_len());
+        [images, axis(0), axis(1), axis(2)]
+    }
+
     /// Convolves padded images.
     #[expect(
         clippy::too_many_arguments,
@@ -313,26 +329,12 @@ impl Conv3d {
         residual: Option<&[f32]>,
         out: &mut [f32],
     ) {
-        let pixel = self.channels;
-        let line = self.padded(2) * pixel;
-        let plane = self.padded(1) * line;
-        let distances = [plane, line, pixel];
-        let axis = |index: usize| {
-            Axis::new(
-                self.output_axis(index),
-                self.strides[index] * distances[index],
-            )
-        };
+        let distances = self.distances();
         let tap =
             |index: usize| Axis::new(self.kernel[index], self.dilations[index] * distances[index]);
         Product {
             x,
-            rows: [
-                Axis::new(batch, self.padded_len()),
-                axis(0),
-                axis(1),
-                axis(2),
-            ],
+            rows: self.rows(batch),
             taps: [tap(0), tap(1), tap(2)],
             segment: self.channels / self.groups,
             groups: Groups::Adjacent(self.groups),
@@ -342,6 +344,7 @@ impl Conv3d {
             residual,
             activation: self.activation,
             out: self.out,
+            register_tile: self.register_tile,
         }
         .run(threads, out);
     }
@@ -393,6 +396,24 @@ impl Conv2d {
     /// With the filters as the channels `first..` of an output that has `of` of them; the others stay as they are.
     pub const fn columns(self, first: usize, of: usize) -> Self {
         Self(self.0.columns(first, of))
+    }
+
+    /// With register tiles of [rows, columns], of those that [`register_tiles`](Self::register_tiles) names; another
+    /// instruction set, which may not have them, uses its own. The result has the same bits.
+    pub const fn register_tile(self, tile: [usize; 2]) -> Self {
+        let Self(inner) = self;
+        let register_tile = Some(tile);
+        Self(Conv3d {
+            register_tile,
+            ..inner
+        })
+    }
+
+    /// Register tiles [rows, columns] that may be the fastest for so many images, of the active instruction set. The
+    /// first is that which is used if none is given.
+    pub fn register_tiles(&self, batch: usize) -> Vec<[usize; 2]> {
+        let inner = &self.0;
+        register_tiles(inner.rows(batch), inner.filters / inner.groups)
     }
 
     /// [height, width, channels] of the result.

@@ -128,6 +128,7 @@ impl WinogradConv2d {
                 residual: None,
                 out: Rows::PLAIN,
                 activation: crate::Activation::None,
+                register_tile: None,
             }
             .run(threads, products);
             transform_output::<P, M, N>(

@@ -122,6 +122,8 @@ pub(crate) struct Product<'a> {
     pub residual: Option<&'a [f32]>,
     pub activation: Activation,
     pub out: Rows,
+    /// Rows and columns of the register tile, if the active instruction set has it; else those of a model of the core.
+    pub register_tile: Option<[usize; 2]>,
 }
 
 /// Below this number of multiply-adds (some 5 µs) a product stays on one thread.
@@ -467,7 +469,10 @@ impl Plan {
         let kernels = kernels();
         let line = p.rows[3].count;
         let all_vectors = p.columns.div_ceil(kernels.lanes);
-        let (rows, vectors) = tile_shape(kernels, line, p.rows[3].stride, all_vectors);
+        let (rows, vectors) = p
+            .register_tile
+            .and_then(|tile| known_tile(kernels, line, all_vectors, tile))
+            .unwrap_or_else(|| tile_shape(kernels, line, p.rows[3].stride, all_vectors));
         let line_tiles = line.div_ceil(rows);
         let lines: usize = p.rows[..3].iter().map(|axis| axis.count).product();
         let filter_line = p.taps[2].count * p.segment;
@@ -603,9 +608,73 @@ impl Parts {
     }
 }
 
-/// Rows and vectors of the tiles: those that take the least time by a model of a core that does two multiply-adds and
-/// two loads in a cycle, with a latency of four cycles.
+/// The narrowest tiles that may be used, in vectors: one that is narrower than a panel takes the widest tiles only, see
+/// [`Plan::vectors`].
+fn narrowest(kernels: &Kernels, vectors: usize) -> usize {
+    if kernels.lanes == PANEL {
+        1
+    } else {
+        kernels.tiles.len().min(vectors)
+    }
+}
+
+/// Rows and vectors of a tile of [rows, columns], if there is such a tile and the product is not smaller.
+fn known_tile(
+    kernels: &Kernels,
+    line: usize,
+    vectors: usize,
+    [rows, columns]: [usize; 2],
+) -> Option<(usize, usize)> {
+    let width = columns / kernels.lanes;
+    let exists = columns.is_multiple_of(kernels.lanes)
+        && (narrowest(kernels, vectors)..=kernels.tiles.len().min(vectors)).contains(&width)
+        && (1..=kernels.tiles[width - 1].len().min(line)).contains(&rows);
+    exists.then_some((rows, width))
+}
+
+/// The tiles [rows, columns] for rows that start at `rows` which the model of the core expects to take up to a seventh
+/// longer than its choice, which is the first.
+pub(crate) fn register_tiles(mut rows: [Axis; 4], columns: usize) -> Vec<[usize; 2]> {
+    let kernels = kernels();
+    merge_rows(&mut rows);
+    let Axis { count, stride } = rows[3];
+    let mut shapes = Vec::new();
+    if count > 0 && columns > 0 {
+        each_tile_shape(
+            kernels,
+            count,
+            stride,
+            columns.div_ceil(kernels.lanes),
+            |shape| {
+                shapes.push(shape);
+            },
+        );
+    }
+    shapes.sort_unstable();
+    let best = shapes.first().map_or(0, |shape| shape.0);
+    shapes.retain(|shape| shape.0 <= best + best / 7);
+    let tile = |(_, (rows, vectors))| [rows, vectors * kernels.lanes];
+    shapes.into_iter().map(tile).collect()
+}
+
+/// Rows and vectors of the tiles that take the least time by the model of [`each_tile_shape`].
 fn tile_shape(kernels: &Kernels, line: usize, stride: usize, vectors: usize) -> (usize, usize) {
+    let mut best = (usize::MAX, (1, 1));
+    each_tile_shape(kernels, line, stride, vectors, |shape| {
+        best = best.min(shape)
+    });
+    best.1
+}
+
+/// Calls `visit` with the cost, rows and vectors of the tiles for a line of rows, by a model of a core that does two
+/// multiply-adds and two loads in a cycle, with a latency of four cycles.
+fn each_tile_shape(
+    kernels: &Kernels,
+    line: usize,
+    stride: usize,
+    vectors: usize,
+    mut visit: impl FnMut((usize, (usize, usize))),
+) {
     // Rows that are a multiple of 4 KiB apart compete for the 8 ways of one set of the first-level cache.
     let most_rows = if stride.is_multiple_of(1024) {
         7
@@ -616,14 +685,11 @@ fn tile_shape(kernels: &Kernels, line: usize, stride: usize, vectors: usize) -> 
         // The last term is the weights' way from the second-level cache, in part hidden.
         (rows * vectors).max(rows + vectors).max(8) * 8 + vectors
     };
-    let mut best = (usize::MAX, (1, 1));
     let widest = kernels.tiles.len().min(vectors);
-    // A vector that is narrower than a panel takes the widest tiles only: see `Plan::vectors`.
-    let narrowest = if kernels.lanes == PANEL { 1 } else { widest };
     for (index, tiles) in kernels.tiles[..widest]
         .iter()
         .enumerate()
-        .skip(narrowest - 1)
+        .skip(narrowest(kernels, vectors) - 1)
     {
         let groups = vectors.div_ceil(index + 1);
         let width = vectors / groups;
@@ -640,10 +706,9 @@ fn tile_shape(kernels: &Kernels, line: usize, stride: usize, vectors: usize) -> 
                 wider * half_cycles(rows, width + 1) + (groups - wider) * half_cycles(rows, width)
             };
             let cost = longer * column(height + 1) + (count - longer) * column(height);
-            best = best.min((cost, (rows, index + 1)));
+            visit((cost, (rows, index + 1)));
         }
     }
-    best.1
 }
 
 /// A position among the tiles.
