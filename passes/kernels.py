@@ -219,9 +219,10 @@ def select(
     selected, tile = KERNELS[type(op)](op), None
     if isinstance(op, nn.Conv2DOp) and is_constant(op.filter) and not exact_convolution:
         tile = winograd.best_tile(op)
-    way, layer = None, Layer.of(op)
-    if measure is not None and layer is not None and Packing.PANELS in selected.packings.values():
-        way = fastest(measure(layer.text), tile, exact_convolution)
+    way = None
+    if measure is not None and Packing.PANELS in selected.packings.values():
+        layer = Layer.of(op)
+        way = fastest(measure(layer.text), tile, exact_convolution) if layer is not None else None
     if way is not None:
         tile = way.winograd_tile
     if isinstance(op, nn.Conv2DOp) and tile is not None:

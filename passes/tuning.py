@@ -34,7 +34,10 @@ class Layer:
 
     @staticmethod
     def of(op: Operation) -> Layer | None:
-        """The layer that `op` is for a batch of one, if there are several ways to compute it."""
+        """The layer that `op` with constant weights is for a batch of one.
+
+        None if there is only one way to compute it.
+        """
         match op:
             case nn.Conv2DOp() if element_of(op.result) == f32:
                 numbers = [int(d) for d in shape_of(op.input)[1:]]
