@@ -1,7 +1,8 @@
 //! Matrix products: TensorFlow's `MatMul` and `BatchMatMulV2`.
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Groups, Product, Rows, register_tiles};
+use crate::kernels::blocking::register_tiles;
+use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::threads::Threads;
 
 /// A product with weights: Keras's `Dense`, TensorFlow's `MatMul`.

@@ -9,7 +9,8 @@ pub use dynamic::{dynamic_conv1d, dynamic_conv2d, dynamic_conv3d};
 pub use winograd::{WinogradConv2d, conv2d_winograd};
 
 use crate::activation::Activation;
-use crate::kernels::gemm::{Axis, Groups, Product, Rows, register_tiles};
+use crate::kernels::blocking::register_tiles;
+use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
 

@@ -4,19 +4,17 @@
 //! tensor these rows are affine in the pixel's and the tap's coordinates, so that the register tile reads them in
 //! place, without a copy ("implicit GEMM").
 //!
-//! Blocking: a block of tiles whose rows fit the second-level cache, times a group of columns, times a range of K
-//! whose weights fit that cache as well; between ranges of K the accumulators rest in the output. Each element of the
-//! result is the same sequence of operations for any blocking, and so has the same bits for any number of threads.
+//! [`blocking`](super::blocking) says in which order the elements are computed.
 
 use std::ops::Range;
 
 use super::block::Block;
+use super::blocking::{Plan, merge_rows};
 use super::pack::packed_len;
 use super::product;
 use super::threads::{SendPtr, Threads};
-use super::tile::{self, Kernels, PANEL, Tile};
+use super::tile::{PANEL, Tile};
 use crate::activation::Activation;
-use crate::simd::Isa;
 
 /// `count` things that are `stride` elements apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,7 +94,7 @@ pub(crate) enum Groups {
 }
 
 impl Groups {
-    fn count(self) -> usize {
+    pub(super) fn count(self) -> usize {
         match self {
             Groups::Adjacent(count) | Groups::Apart { count, .. } => count,
         }
@@ -125,14 +123,6 @@ pub(crate) struct Product<'a> {
     /// Rows and columns of the register tile, if the active instruction set has it; else those of a model of the core.
     pub register_tile: Option<[usize; 2]>,
 }
-
-/// Below this number of multiply-adds (some 5 µs) a product stays on one thread.
-const PARALLEL_WORK: usize = 400_000;
-/// Elements of x that a block of tiles may touch: half of a typical second-level cache of 1 MiB.
-const BLOCK_ROWS: usize = 128 * 1024;
-/// Elements of the weights for a group of columns and a range of K: a quarter of such a cache, so that the next ones can
-/// arrive while these are in use.
-const BLOCK_WEIGHTS: usize = 64 * 1024;
 
 impl Product<'_> {
     /// The distances of groups in `x`, of rows in the output and of groups in the output.
@@ -394,319 +384,6 @@ impl Share {
         match self.panel {
             0 => 0,
             panel => position / panel * k * PANEL + position % panel,
-        }
-    }
-}
-
-/// Joins axes whose rows are evenly spaced to one, towards the innermost.
-fn merge_rows(rows: &mut [Axis; 4]) {
-    for outer in [2, 1, 0] {
-        let next = rows[3];
-        if rows[outer].count == 1 {
-            continue;
-        }
-        let evenly = rows[outer].stride == next.count * next.stride || next.count == 1;
-        if !evenly {
-            break;
-        }
-        let stride = if next.count == 1 {
-            rows[outer].stride
-        } else {
-            next.stride
-        };
-        rows[3] = Axis::new(rows[outer].count * next.count, stride);
-        rows[outer].count = 1;
-    }
-}
-
-/// How a product is cut into tiles and blocks.
-struct Plan {
-    kernels: &'static Kernels,
-    k: usize,
-    /// Tiles of a line: the first `longer` have `rows + 1` rows, the others `rows`.
-    line_tiles: usize,
-    rows: usize,
-    longer: usize,
-    tiles: usize,
-    block_tiles: usize,
-    /// Vectors of all columns, in `column_groups` groups of about the same width.
-    all_vectors: usize,
-    column_groups: usize,
-    /// Filter lines in a range of K, or zero if a range is `length` elements of one segment.
-    lines: usize,
-    length: usize,
-}
-
-/// A range of K: `outer` lines of `inner` segments of `length` elements.
-struct KRange {
-    /// The first k.
-    k: usize,
-    /// Where it starts, relative to the row.
-    offset: usize,
-    outer: usize,
-    inner: usize,
-    length: usize,
-}
-
-fn kernels() -> &'static Kernels {
-    match Isa::active() {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => &tile::AVX512,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => &tile::AVX2,
-        #[cfg(target_arch = "aarch64")]
-        Isa::Neon => &tile::NEON,
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        Isa::Wasm => &tile::WASM,
-        #[cfg(feature = "portable4")]
-        Isa::Portable4 => &tile::PORTABLE4,
-        _ => &tile::PORTABLE,
-    }
-}
-
-impl Plan {
-    fn new(p: &Product, k: usize) -> Self {
-        let kernels = kernels();
-        let line = p.rows[3].count;
-        let all_vectors = p.columns.div_ceil(kernels.lanes);
-        let (rows, vectors) = p
-            .register_tile
-            .and_then(|tile| known_tile(kernels, line, all_vectors, tile))
-            .unwrap_or_else(|| tile_shape(kernels, line, p.rows[3].stride, all_vectors));
-        let line_tiles = line.div_ceil(rows);
-        let lines: usize = p.rows[..3].iter().map(|axis| axis.count).product();
-        let filter_line = p.taps[2].count * p.segment;
-        let budget = (BLOCK_WEIGHTS / (vectors * kernels.lanes)).max(1);
-        let whole_lines = (budget / filter_line.max(1)).min(p.taps[1].count);
-        let length = if p.segment <= budget {
-            p.segment
-        } else {
-            p.segment.div_ceil(p.segment.div_ceil(budget))
-        };
-        Self {
-            kernels,
-            k,
-            line_tiles,
-            rows: line / line_tiles,
-            longer: line % line_tiles,
-            tiles: lines * line_tiles,
-            block_tiles: (BLOCK_ROWS / (rows * k).max(1)).max(1),
-            all_vectors,
-            column_groups: all_vectors.div_ceil(vectors),
-            lines: whole_lines,
-            length,
-        }
-    }
-
-    /// The vectors of a group of columns. A vector narrower than a panel starts a group only where a multiple of the
-    /// group's width does, so that a group does not cross panels in its middle.
-    fn vectors(&self, group: usize) -> Range<usize> {
-        if self.kernels.lanes == PANEL {
-            let start = |group| group * self.all_vectors / self.column_groups;
-            start(group)..start(group + 1)
-        } else {
-            let width = self.kernels.tiles.len();
-            group * width..self.all_vectors.min((group + 1) * width)
-        }
-    }
-
-    /// The range that starts at `k`.
-    fn k_range(&self, p: &Product, k: usize) -> KRange {
-        let line = p.taps[2].count * p.segment;
-        let plane = p.taps[1].count * line;
-        if plane == 0 {
-            return KRange {
-                k,
-                offset: 0,
-                outer: 0,
-                inner: 0,
-                length: 0,
-            };
-        }
-        let y = k % plane / line;
-        let within = k % p.segment;
-        let offset = k / plane * p.taps[0].stride
-            + y * p.taps[1].stride
-            + k % line / p.segment * p.taps[2].stride
-            + within;
-        if self.lines > 0 {
-            let outer = self.lines.min(p.taps[1].count - y);
-            KRange {
-                k,
-                offset,
-                outer,
-                inner: p.taps[2].count,
-                length: p.segment,
-            }
-        } else {
-            let length = self.length.min(p.segment - within);
-            KRange {
-                k,
-                offset,
-                outer: 1,
-                inner: 1,
-                length,
-            }
-        }
-    }
-
-    /// Cuts the product into parts for the threads.
-    fn parts(&self, p: &Product, threads: &Threads) -> Parts {
-        let rows: usize = p.rows.iter().map(|axis| axis.count).product();
-        let groups = p.groups.count();
-        let work = rows * p.columns * self.k * groups;
-        let mut parts = Parts {
-            tiles: self.tiles,
-            tile_parts: 1,
-            column_groups: self.column_groups,
-            column_parts: 1,
-            groups,
-        };
-        let count = threads.count();
-        if count > 1 && work >= PARALLEL_WORK {
-            let wanted = (PARTS_PER_THREAD * count).div_ceil(groups);
-            // What is not cut is read by every thread: cut the larger of the rows and the weights.
-            if rows >= p.columns && self.tiles >= wanted || self.column_groups < count {
-                parts.tile_parts = wanted.min(self.tiles);
-            } else {
-                parts.column_parts = wanted.min(self.column_groups);
-            }
-        }
-        parts
-    }
-}
-
-/// Parts for each thread: more than one, so that a thread that is late leaves some to the others.
-const PARTS_PER_THREAD: usize = 2;
-
-/// A division of a product in disjoint parts.
-struct Parts {
-    tiles: usize,
-    tile_parts: usize,
-    column_groups: usize,
-    column_parts: usize,
-    groups: usize,
-}
-
-impl Parts {
-    fn count(&self) -> usize {
-        self.groups * self.tile_parts * self.column_parts
-    }
-
-    /// The group, the tiles and the groups of columns of a part.
-    fn get(&self, part: usize) -> (usize, Range<usize>, Range<usize>) {
-        let (column_part, part) = (part % self.column_parts, part / self.column_parts);
-        let (tile_part, group) = (part % self.tile_parts, part / self.tile_parts);
-        let cut = |index: usize, parts: usize, total: usize| {
-            index * total / parts..(index + 1) * total / parts
-        };
-        (
-            group,
-            cut(tile_part, self.tile_parts, self.tiles),
-            cut(column_part, self.column_parts, self.column_groups),
-        )
-    }
-}
-
-/// The narrowest tiles that may be used, in vectors: one that is narrower than a panel takes the widest tiles only, see
-/// [`Plan::vectors`].
-fn narrowest(kernels: &Kernels, vectors: usize) -> usize {
-    if kernels.lanes == PANEL {
-        1
-    } else {
-        kernels.tiles.len().min(vectors)
-    }
-}
-
-/// Rows and vectors of a tile of [rows, columns], if there is such a tile and the product is not smaller.
-fn known_tile(
-    kernels: &Kernels,
-    line: usize,
-    vectors: usize,
-    [rows, columns]: [usize; 2],
-) -> Option<(usize, usize)> {
-    let width = columns / kernels.lanes;
-    let exists = columns.is_multiple_of(kernels.lanes)
-        && (narrowest(kernels, vectors)..=kernels.tiles.len().min(vectors)).contains(&width)
-        && (1..=kernels.tiles[width - 1].len().min(line)).contains(&rows);
-    exists.then_some((rows, width))
-}
-
-/// The tiles [rows, columns] for rows that start at `rows` which the model of the core expects to take up to a seventh
-/// longer than its choice, which is the first.
-pub(crate) fn register_tiles(mut rows: [Axis; 4], columns: usize) -> Vec<[usize; 2]> {
-    let kernels = kernels();
-    merge_rows(&mut rows);
-    let Axis { count, stride } = rows[3];
-    let mut shapes = Vec::new();
-    if count > 0 && columns > 0 {
-        each_tile_shape(
-            kernels,
-            count,
-            stride,
-            columns.div_ceil(kernels.lanes),
-            |shape| {
-                shapes.push(shape);
-            },
-        );
-    }
-    shapes.sort_unstable();
-    let best = shapes.first().map_or(0, |shape| shape.0);
-    shapes.retain(|shape| shape.0 <= best + best / 7);
-    let tile = |(_, (rows, vectors))| [rows, vectors * kernels.lanes];
-    shapes.into_iter().map(tile).collect()
-}
-
-/// Rows and vectors of the tiles that take the least time by the model of [`each_tile_shape`].
-fn tile_shape(kernels: &Kernels, line: usize, stride: usize, vectors: usize) -> (usize, usize) {
-    let mut best = (usize::MAX, (1, 1));
-    each_tile_shape(kernels, line, stride, vectors, |shape| {
-        best = best.min(shape)
-    });
-    best.1
-}
-
-/// Calls `visit` with the cost, rows and vectors of the tiles for a line of rows, by a model of a core that does two
-/// multiply-adds and two loads in a cycle, with a latency of four cycles.
-fn each_tile_shape(
-    kernels: &Kernels,
-    line: usize,
-    stride: usize,
-    vectors: usize,
-    mut visit: impl FnMut((usize, (usize, usize))),
-) {
-    // Rows that are a multiple of 4 KiB apart compete for the 8 ways of one set of the first-level cache.
-    let most_rows = if stride.is_multiple_of(1024) {
-        7
-    } else {
-        usize::MAX
-    };
-    let half_cycles = |rows: usize, vectors: usize| {
-        // The last term is the weights' way from the second-level cache, in part hidden.
-        (rows * vectors).max(rows + vectors).max(8) * 8 + vectors
-    };
-    let widest = kernels.tiles.len().min(vectors);
-    for (index, tiles) in kernels.tiles[..widest]
-        .iter()
-        .enumerate()
-        .skip(narrowest(kernels, vectors) - 1)
-    {
-        let groups = vectors.div_ceil(index + 1);
-        let width = vectors / groups;
-        let wider = vectors % groups;
-        let mut count = 0;
-        for rows in (1..=tiles.len().min(line).min(most_rows)).rev() {
-            if line.div_ceil(rows) == count {
-                continue;
-            }
-            count = line.div_ceil(rows);
-            let height = line / count;
-            let longer = line % count;
-            let column = |rows: usize| {
-                wider * half_cycles(rows, width + 1) + (groups - wider) * half_cycles(rows, width)
-            };
-            let cost = longer * column(height + 1) + (count - longer) * column(height);
-            visit((cost, (rows, index + 1)));
         }
     }
 }

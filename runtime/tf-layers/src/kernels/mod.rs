@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod block;
+pub(crate) mod blocking;
 pub(crate) mod depthwise;
 pub(crate) mod gemm;
 pub(crate) mod pack;
