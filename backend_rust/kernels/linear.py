@@ -1,0 +1,196 @@
+"""Convolutions and matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfrc.backend_rust import rust
+from tfrc.backend_rust.calls import Call, Printed, activation, chain
+from tfrc.backend_rust.kernels.registry import prints
+from tfrc.backend_rust.options import EmitError
+from tfrc.ir.rt import PACKED, REGISTER_TILE
+from tfrc.ir.shape import Dim, count, text
+
+
+def squeezed(values: Sequence[int]) -> str:
+    """`3` for one value, else `[3, 3]`."""
+    return rust.integer(values[0]) if len(values) == 1 else rust.array(values)
+
+
+def with_activation(call: Call) -> tuple[str, str, bool]:
+    """The builder for the activation, which most kernels have not."""
+    return ("activation", activation(call.activation), call.activation is not None)
+
+
+def rows_of_product(call: Call) -> list[tuple[str, str, bool]]:
+    """The builders for a residual that lies in the output, and for columns of the output."""
+    residual, columns = call.named("residual"), call.out.columns
+    return [
+        ("accumulate", "", residual is not None and residual.in_place),
+        ("columns", ", ".join(map(rust.integer, columns or ())), columns is not None),
+    ]
+
+
+def with_register_tile(call: Call) -> tuple[str, str, bool]:
+    """The builder for the register tile that was measured to be the fastest, if one was."""
+    tile = call.ints(REGISTER_TILE) if REGISTER_TILE in call.static else ()
+    return ("register_tile", rust.array(tile), bool(tile))
+
+
+def conv_params(call: Call, filter: Sequence[int]) -> str:
+    """`Conv2d::new([8, 8, 1], 16, [3, 3]).pads([1, 1, 1, 1])` for a filter of that shape."""
+    image = [int(d) for d in call.operand("input").shape[1:]]
+    *kernel, _, channels = filter
+    strides, dilations, pads = map(call.ints, ("strides", "dilations", "pads"))
+    groups = call.number("groups", 1)
+    return chain(
+        f"Conv{len(kernel)}d::new({rust.array(image)}, {rust.integer(channels)}, "
+        f"{squeezed(kernel)})",
+        ("strides", squeezed(strides), set(strides) != {1}),
+        ("dilations", squeezed(dilations), set(dilations) != {1}),
+        ("pads", rust.array(pads), any(pads)),
+        ("groups", rust.integer(groups), groups != 1),
+        with_register_tile(call),
+        with_activation(call),
+        *rows_of_product(call),
+    )
+
+
+@prints(
+    *("conv1d", "conv2d", "conv3d", "dynamic_conv1d", "dynamic_conv2d", "dynamic_conv3d"),
+    "conv2d_winograd",
+)
+def conv(call: Call) -> Printed:
+    """`conv2d(threads, &CONV, input, filter, Some(bias), None, scratch, out)`."""
+    params = conv_params(call, call.operand("filter").static())
+    uses = activation_use(call)
+    if call.kernel == "conv2d_winograd":
+        params = f"WinogradConv2d::new({params}, {rust.integer(call.number('tile'))})"
+        uses |= {"Conv2d"}
+    return Printed(
+        call.kernel,
+        [
+            call.operand("input").slice,
+            call.operand("filter").slice,
+            call.option("bias"),
+            call.option("residual"),
+            call.scratch_slice,
+            call.out.slice,
+        ],
+        params,
+        threads=True,
+        uses=uses,
+    )
+
+
+@prints("conv2d_backprop_filter", "conv3d_backprop_filter")
+def conv_backprop_filter(call: Call) -> Printed:
+    """`conv2d_backprop_filter(threads, &CONV, input, gradient, scratch, out)`."""
+    operands = [call.operand("input").slice, call.operand("gradient").slice]
+    params = conv_params(call, call.out.static())
+    arguments = [*operands, call.scratch_slice, call.out.slice]
+    return Printed(call.kernel, arguments, params, threads=True)
+
+
+def activation_use(call: Call) -> frozenset[str]:
+    """`Activation`, if the call names one."""
+    return frozenset({"Activation"} if call.activation is not None else set[str]())
+
+
+def depthwise_params(call: Call, filter: Sequence[int]) -> str:
+    """`DepthwiseConv2d::new([8, 8, 4], [3, 3]).pads([1, 1, 1, 1])` for a filter of that shape."""
+    image = [int(d) for d in call.operand("input").shape[1:]]
+    kh, kw, _, multiplier = filter
+    strides, dilations, pads = map(call.ints, ("strides", "dilations", "pads"))
+    return chain(
+        f"DepthwiseConv2d::new({rust.array(image)}, {rust.array([kh, kw])})",
+        ("strides", rust.array(strides), set(strides) != {1}),
+        ("dilations", rust.array(dilations), set(dilations) != {1}),
+        ("pads", rust.array(pads), any(pads)),
+        ("multiplier", rust.integer(multiplier), multiplier != 1),
+        with_activation(call),
+    )
+
+
+@prints("depthwise_conv2d")
+def depthwise_conv2d(call: Call) -> Printed:
+    """`depthwise_conv2d(threads, &DEPTHWISE, input, filter, Some(bias), out)`."""
+    arguments = [call.operand("input").slice, call.operand("filter").slice, call.option("bias")]
+    return Printed(
+        call.kernel,
+        [*arguments, call.out.slice],
+        depthwise_params(call, call.operand("filter").static()),
+        threads=True,
+        uses=activation_use(call),
+    )
+
+
+@prints("depthwise_conv2d_backprop_filter")
+def depthwise_conv2d_backprop_filter(call: Call) -> Printed:
+    """`depthwise_conv2d_backprop_filter(threads, &DEPTHWISE, input, gradient, out)`."""
+    operands = [call.operand("input").slice, call.operand("gradient").slice]
+    params = depthwise_params(call, call.out.static())
+    return Printed(call.kernel, [*operands, call.out.slice], params, threads=True)
+
+
+@prints("matmul")
+def matmul(call: Call) -> Printed:
+    """`matmul(threads, &DENSE, lhs, rhs, Some(bias), None, out)`."""
+    k, n = call.dims(PACKED) if PACKED in call.static else call.operand("rhs").shape
+    new = f"Matmul::new({rust.dim(k)}, {rust.dim(n)})"
+    params = chain(new, with_register_tile(call), with_activation(call), *rows_of_product(call))
+    arguments = [call.operand("lhs").slice, call.operand("rhs").slice]
+    epilogue = [call.option("bias"), call.option("residual")]
+    return Printed(
+        "matmul",
+        [*arguments, *epilogue, call.out.slice],
+        params,
+        threads=True,
+        uses=activation_use(call),
+    )
+
+
+@prints("pack")
+def pack(call: Call) -> Printed:
+    """`pack(k, n, input, out)`."""
+    matrix, is_transposed = call.operand("input"), call.flag("transpose")
+    k, n = reversed(matrix.shape) if is_transposed else matrix.shape
+    name = "pack_transposed" if is_transposed else "pack"
+    return Printed(name, [rust.dim(k), rust.dim(n), matrix.slice, call.out.slice])
+
+
+@prints("batch_matmul")
+def batch_matmul(call: Call) -> Printed:
+    """`batch_matmul(threads, &SCORES, lhs, rhs, scratch, out)`."""
+    lhs, rhs = call.operand("lhs"), call.operand("rhs")
+    transpose_a, transpose_b = call.flag("transpose_lhs"), call.flag("transpose_rhs")
+    columns = call.out.shape[-1]
+    depth = lhs.shape[-2 if transpose_a else -1]
+    # A matrix on the right that all share is one product with more rows.
+    is_one = rhs.rank == 2 and not transpose_a
+    rows = count(lhs.shape[:-1]) if is_one else call.out.shape[-2]
+    batch = Dim(0, 1) if is_one else count(call.out.shape[:-2])
+    counts = [Dim(0, 1) if is_one else count(x.shape[:-2]) for x in (lhs, rhs)]
+    if any(c not in (batch, Dim(0, 1)) for c in counts):
+        raise EmitError(
+            f"rt.call @batch_matmul: {text(lhs.shape)} and {text(rhs.shape)} broadcast within the "
+            "batch, for which there is no kernel"
+        )
+    steps = [
+        "0" if c != batch else rust.product(x.shape[-2:])
+        for c, x in zip(counts, (lhs, rhs), strict=True)
+    ]
+    params = chain(
+        f"BatchMatmul::new({rust.dim(rows)}, {rust.dim(depth)}, {rust.dim(columns)})",
+        ("transpose_a", "true", transpose_a),
+        ("transpose_b", "true", transpose_b),
+        ("strides", ", ".join(steps), "0" in steps),
+        with_activation(call),
+    )
+    return Printed(
+        "batch_matmul",
+        [lhs.slice, rhs.slice, call.scratch_slice, call.out.slice],
+        params,
+        threads=True,
+        uses=activation_use(call),
+    )
