@@ -7,7 +7,7 @@ CARGO_TARGET_DIR ?= $(CURDIR)/target
 export CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-python check-rust test-python test-rust test-targets sanitize test-wheel bless bench bench-peers bench-training bench-classifiers docs clean
+.PHONY: help demo test check check-python check-rust test-python test-rust test-targets sanitize test-wheel bless bench bench-peers bench-threads bench-training bench-classifiers docs clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ bench-peers: $(VENV)/ready $(PEERS)/ready cargo  ## Time, memory and start besid
 	test -f $(ZOO)/lstm_classifier/io.npz || $(PEERS)/bin/python benchmarks/zoo.py $(ZOO)
 	$(BIN)/python benchmarks/run_peers.py $(ZOO) --peers-python $(PEERS)/bin/python
 	$(BIN)/python benchmarks/report.py
+
+bench-threads: $(VENV)/ready $(PEERS)/ready cargo  ## One and two threads, alone and beside a busy process
+	test -f $(ZOO)/transformer_encoder/io.npz || $(PEERS)/bin/python benchmarks/zoo.py $(ZOO)
+	$(BIN)/python benchmarks/threads.py $(ZOO) --peers-python $(PEERS)/bin/python
 
 bench-classifiers: $(VENV)/ready cargo  ## Classifiers of tf2rust's kind beside TensorFlow; needs a quiet machine
 	$(BIN)/python benchmarks/classifiers.py $(ZOO)

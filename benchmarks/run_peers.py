@@ -16,6 +16,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,18 @@ def outrank(nice: int) -> None:
             return
 
 
+@contextmanager
+def busy(count: int) -> Generator[None]:
+    """Processes that compute meanwhile, as other work on the machine does."""
+    loads = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for load in loads:
+            load.kill()
+            load.wait()
+
+
 def measure(
     command: list[str], folder: Path, batch: int, threads: int, options: Any
 ) -> dict[str, Any]:
@@ -186,6 +200,7 @@ def parser(about: str | None, **defaults: Any) -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=1.0, help="seconds for each process")
     parser.add_argument("--limit", type=int, default=300, help="seconds before giving up")
+    parser.add_argument("--load", type=int, default=0, help="busy processes meanwhile")
     parser.add_argument("--nice", type=int, default=0, help="negative to outrank other load")
     parser.add_argument("--built", action="store_true", help="use what an earlier run has built")
     parser.add_argument("--peers-python", default=sys.executable, help="where the runtimes are")
@@ -199,6 +214,7 @@ def run(options: argparse.Namespace) -> None:
     known = json.loads(options.results.read_text()) if options.results.exists() else {}
     known["machine"] = machine()
     peers = options.peers.split(",")
+    beside = f" beside {options.load} busy" if options.load else ""
     for model in options.models.split(","):
         folder = options.work / model
         programs: dict[str, Path] = {}
@@ -227,10 +243,12 @@ def run(options: argparse.Namespace) -> None:
                             command += ["--budget", options.budget, "--dump"]
                         else:
                             continue
-                        record = measure(list(map(str, command)), folder, batch, threads, options)
+                        command = list(map(str, command))
+                        with busy(options.load):
+                            record = measure(command, folder, batch, threads, options)
                         if peer in programs:
                             record["program_mib"] = programs[peer].stat().st_size / 2**20
-                        key = f"{model}/b{batch}/t{threads}/{peer}"
+                        key = f"{model}/b{batch}/t{threads}{beside}/{peer}"
                         known.setdefault(key, []).append(record)
                         print(
                             key, record.get("failed") or f"{record['median_ms']:.3f} ms", flush=True

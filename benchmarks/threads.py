@@ -1,0 +1,69 @@
+"""Measure one and two threads of each runtime, alone and beside a busy process.
+
+    python benchmarks/threads.py WORK [--models mlp] [--rounds 3] [--built] [--peers-python PYTHON]
+
+On a machine of two cores a second process takes one of them for about half of the time: a runtime
+whose threads wait for each other in a loop then loses much more than that. Measures as run_peers.py
+does, adds to results/threads.json, and writes results/threads.md.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import report
+import run_peers
+
+MODELS = ("mlp", "mobilenet_v3_large", "resnet50", "transformer_encoder")
+"""Microseconds and tens of milliseconds; small layers and large ones."""
+
+LOADS = (0, 1)
+"""Busy processes beside the measured one."""
+
+
+def speedups(times: dict[str, dict[str, float]]) -> Iterator[str]:
+    """How much faster two threads are, alone and beside a busy process, for each runtime."""
+    peers = sorted({peer for row in times.values() for peer in row}, key=lambda p: p != report.OURS)
+    yield f"| model | {' | '.join(peers)} |"
+    yield "|---" * (len(peers) + 1) + "|"
+    for line, row in times.items():
+        model, one_thread, load = line.partition("/t1")
+        other = times.get(f"{model}/t2{load}")
+        if not one_thread or other is None:
+            continue
+        cells = [f"{row[p] / other[p]:.2f}" if p in row and p in other else "" for p in peers]
+        yield f"| {model}{load} | {' | '.join(cells)} |"
+
+
+def write() -> None:
+    """Write the report."""
+    results: dict[str, Any] = json.loads((report.RESULTS / "threads.json").read_text())
+    times = report.medians(results, "median_ms")
+    text = [
+        *report.header(results, "Threads", "make bench-threads"),
+        *report.markdown("Time of a run, ms", times, 3),
+        "## Times as fast with two threads",
+        "",
+        *speedups(times),
+    ]
+    (report.RESULTS / "threads.md").write_text("\n".join(text) + "\n")
+
+
+def main() -> None:
+    """Measure and report what the command line names."""
+    options = run_peers.parser(
+        __doc__,
+        results=report.RESULTS / "threads.json",
+        models=",".join(MODELS),
+        peers="tfrc,litert,ort,openvino",
+        batches="1",
+    ).parse_args()
+    for load in LOADS:
+        options.load = load
+        run_peers.run(options)
+        options.built = True
+    write()
+
+
+if __name__ == "__main__":
+    main()
