@@ -23,7 +23,14 @@ const BUDGET: Duration = Duration::from_millis(400);
 /// Each way is run that often at least.
 const LEAST: usize = 3;
 
-type Way<'a> = (String, Box<dyn FnMut() + 'a>);
+type Run<'a> = Box<dyn Fn(&mut [f32], &mut [f32]) + 'a>;
+
+/// A way to compute a layer with scratch memory of some length, into an output.
+struct Way<'a> {
+    name: String,
+    scratch_len: usize,
+    run: Run<'a>,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let bytes: usize = std::env::args().nth(1).ok_or("BYTES is missing")?.parse()?;
@@ -77,98 +84,76 @@ fn time_conv2d(numbers_of: [usize; 15], others: &[u64]) -> Vec<(String, f64)> {
         .dilations([dy, dx])
         .pads(pads)
         .groups(groups);
-    let threads = Threads::single();
-    let x = numbers(height * width * channels);
-    let outputs = conv.output().iter().product();
-    let weights = numbers(conv.weights_len());
+    let threads = &Threads::single();
+    let x = &numbers(height * width * channels);
+    let weights = &numbers(conv.weights_len());
     let mut ways: Vec<Way> = Vec::new();
     for tile in conv.register_tiles(1) {
         let conv = conv.register_tile(tile);
-        let (x, weights, threads) = (&x, &weights, &threads);
-        let mut scratch = vec![0.0; conv.scratch_len(1)];
-        let mut out = vec![0.0; outputs];
-        ways.push((
-            format!("direct {}x{}", tile[0], tile[1]),
-            Box::new(move || {
-                conv2d(
-                    threads,
-                    &conv,
-                    x,
-                    weights,
-                    None,
-                    None,
-                    &mut scratch,
-                    &mut out,
-                );
-                black_box(&mut out);
+        ways.push(Way {
+            name: format!("direct {}x{}", tile[0], tile[1]),
+            scratch_len: conv.scratch_len(1),
+            run: Box::new(move |scratch, out| {
+                conv2d(threads, &conv, x, weights, None, None, scratch, out);
             }),
-        ));
+        });
     }
     if ([kh, kw], [sy, sx, dy, dx, groups]) == ([3, 3], [1; 5]) {
         for tile in [2, 4] {
             let conv = WinogradConv2d::new(conv, tile);
-            let (x, threads) = (&x, &threads);
             let weights = numbers(conv.weights_len());
-            let mut scratch = vec![0.0; conv.scratch_len(1)];
-            let mut out = vec![0.0; outputs];
-            ways.push((
-                format!("winograd {tile}"),
-                Box::new(move || {
-                    conv2d_winograd(
-                        threads,
-                        &conv,
-                        x,
-                        &weights,
-                        None,
-                        None,
-                        &mut scratch,
-                        &mut out,
-                    );
-                    black_box(&mut out);
+            ways.push(Way {
+                name: format!("winograd {tile}"),
+                scratch_len: conv.scratch_len(1),
+                run: Box::new(move |scratch, out| {
+                    conv2d_winograd(threads, &conv, x, &weights, None, None, scratch, out);
                 }),
-            ));
+            });
         }
     }
-    time(ways, &x, others)
+    time(&ways, x, conv.output().iter().product(), others)
 }
 
 fn time_matmul(rows: usize, k: usize, n: usize, others: &[u64]) -> Vec<(String, f64)> {
     let layer = Matmul::new(k, n);
-    let threads = Threads::single();
-    let x = numbers(rows * k);
-    let weights = numbers(tf_layers::packed_len(k, n));
-    let ways = layer.register_tiles(rows).into_iter().map(|tile| -> Way {
+    let threads = &Threads::single();
+    let x = &numbers(rows * k);
+    let weights = &numbers(tf_layers::packed_len(k, n));
+    let ways = layer.register_tiles(rows).into_iter().map(|tile| {
         let layer = layer.register_tile(tile);
-        let (x, weights, threads) = (&x, &weights, &threads);
-        let mut out = vec![0.0; rows * n];
-        let run = move || {
-            matmul(threads, &layer, x, weights, None, None, &mut out);
-            black_box(&mut out);
-        };
-        (format!("direct {}x{}", tile[0], tile[1]), Box::new(run))
+        Way {
+            name: format!("direct {}x{}", tile[0], tile[1]),
+            scratch_len: 0,
+            run: Box::new(move |_, out| matmul(threads, &layer, x, weights, None, None, out)),
+        }
     });
-    time(ways.collect(), &x, others)
+    time(&ways.collect::<Vec<_>>(), x, rows * n, others)
 }
 
 /// Microseconds of each way: the least, as what else the machine does only adds to it.
-fn time(mut ways: Vec<Way>, x: &[f32], others: &[u64]) -> Vec<(String, f64)> {
+fn time(ways: &[Way], x: &[f32], outputs: usize, others: &[u64]) -> Vec<(String, f64)> {
+    let scratch_len = ways.iter().map(|way| way.scratch_len).max().unwrap_or(0);
+    let (mut scratch, mut out) = (vec![0.0; scratch_len], vec![0.0; outputs]);
     let mut least = vec![Duration::MAX; ways.len()];
     let start = Instant::now();
     let mut round = 0;
     while round < LEAST || start.elapsed() < BUDGET {
-        for ((_, run), least) in ways.iter_mut().zip(&mut least) {
+        for (way, least) in ways.iter().zip(&mut least) {
             black_box(others.iter().fold(0, |sum, &x| sum ^ x));
-            // The layer before has just written the input.
-            black_box(x.iter().fold(0.0, |sum, &x| sum + x));
+            // In an arena the layers before have just used the memory of this one's result, and written its input.
+            for tensor in [&out, x] {
+                black_box(tensor.iter().fold(0.0, |sum, &x| sum + x));
+            }
             let start = Instant::now();
-            run();
+            (way.run)(&mut scratch, &mut out);
             *least = start.elapsed().min(*least);
+            black_box(&mut out);
         }
         round += 1;
     }
     let microseconds = |time: Duration| time.as_nanos() as f64 / 1000.0;
-    ways.into_iter()
+    ways.iter()
         .zip(least)
-        .map(|((way, _), time)| (way, microseconds(time)))
+        .map(|(way, time)| (way.name.clone(), microseconds(time)))
         .collect()
 }
