@@ -33,8 +33,8 @@ OWN_PAGES = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 """Without it, the C library keeps what it has seen freed, and a run fits into that."""
 
 
-def function_of(name: str) -> Any:
-    """The network as a function of one image."""
+def function_of(name: str) -> tuple[Any, Any]:
+    """The network as a function of one image, and the model, without which its variables end."""
     import keras
     import tensorflow as tf
 
@@ -45,7 +45,7 @@ def function_of(name: str) -> Any:
     if None in model.input_shape[1:]:
         model = build(weights=None, input_shape=(224, 224, 3))
     call = tf.function(lambda x: model(x, training=False), autograph=False)
-    return call.get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:])))
+    return call.get_concrete_function(tf.TensorSpec((1, *model.input_shape[1:]))), model
 
 
 def litert(name: str) -> int:
@@ -53,7 +53,8 @@ def litert(name: str) -> int:
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    content = tf.lite.TFLiteConverter.from_concrete_functions([function_of(name)]).convert()
+    function, _model = function_of(name)
+    content = tf.lite.TFLiteConverter.from_concrete_functions([function]).convert()
     interpreter: Any = Interpreter(
         model_content=content,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -90,7 +91,7 @@ def tensorflow(name: str) -> int:
     """Bytes that a run adds to what is resident."""
     import tensorflow as tf
 
-    function = function_of(name)
+    function, _model = function_of(name)
     image = tf.random.uniform(function.inputs[0].shape)
     function(image)
     ctypes.CDLL("libc.so.6").malloc_trim(0)
