@@ -15,6 +15,9 @@ from tfrc.backend_rust import rust
 from tfrc.backend_rust.tensor import Tensor
 from tfrc.ir.dtype import size_of
 
+FLOATS, INTEGERS = "fill_floats", "fill_integers"
+"""Functions of the crate that convert numbers of f64."""
+
 STACK = 1 << 16
 """Bytes of a converted input that stand on the stack: threads have two megabytes of it, or more."""
 
@@ -76,10 +79,10 @@ class FeatureVector:
             is_small = x.length.at(1) * size_of(x.element) <= STACK
             zeros = f"0_{x.type}; {x.single}"
             lines.append(f"let mut {x.name} = {'' if is_small else 'vec!'}[{zeros}];")
-            if is_integer(x):
-                lines.append(f'fill_integers("{x.name}", {part}, &mut {x.name})?;')
+            if filler(x) == INTEGERS:
+                lines.append(f'{INTEGERS}("{x.name}", {part}, &mut {x.name})?;')
             else:
-                lines.append(f"fill_floats({part}, &mut {x.name});")
+                lines.append(f"{FLOATS}({part}, &mut {x.name});")
         return lines
 
     @property
@@ -90,9 +93,9 @@ class FeatureVector:
     @property
     def helpers(self) -> frozenset[str]:
         """The functions that the conversions call."""
-        return frozenset(line.split("(")[0] for line in self.conversions if "let" not in line)
+        return frozenset(filler(x) for x in self.inputs if x.type != self.type)
 
 
-def is_integer(x: Tensor) -> bool:
-    """Whether the elements of an input, or the bytes of its bools, are integers."""
-    return isinstance(x.element, IntegerType)
+def filler(x: Tensor) -> str:
+    """The function that converts an input: the bytes of bools are integers as well."""
+    return INTEGERS if isinstance(x.element, IntegerType) else FLOATS

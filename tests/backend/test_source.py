@@ -13,9 +13,11 @@ import pytest
 from xdsl.dialects.builtin import f32, i64
 
 from tfrc.backend_rust import CrateOptions, EmitError, Features, emit_crate, rust
+from tfrc.backend_rust.feature_vector import FeatureVector
 from tfrc.backend_rust.kernels import FUNCTIONS, PRINTERS
 from tfrc.backend_rust.names import Scope, camel, layer_names, scope_of, snake, wrapped
 from tfrc.backend_rust.scalar_rules import BOOL, FLOAT, INTEGER
+from tfrc.backend_rust.tensor import Tensor
 from tfrc.backend_rust.vector_rules import VECTOR
 from tfrc.backend_rust.weight_file import HEADER, WeightFile, panels
 from tfrc.ir import nn
@@ -286,3 +288,10 @@ def test_refused_features(planned: Planner, tmp_path: Path) -> None:
 
 def test_element_types() -> None:
     assert (rust.element(f32, "x"), rust.element(i64, "x")) == ("f32", "i64")
+
+
+def test_the_helpers_of_a_vector_do_not_depend_on_names() -> None:
+    outlet = Tensor("outlet", "outlet", "outlet", f32, "f32", "[n, 3]", 2, Dim(3, 0))
+    count = Tensor("count", "count", "count", i64, "i64", "[n]", 1, Dim(1, 0))
+    vector = FeatureVector("predict_features", [outlet, count])
+    assert vector.helpers == {"fill_floats", "fill_integers"}
