@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from tfrc.backend_rust.names import scope_of
+from tfrc.compiler.cargo import cargo, cargo_environment
 from tfrc.compiler.driver import CompileOptions, compile_model
 from tfrc.compiler.errors import ModelError
 from tfrc.compiler.flops import call_bytes, call_flops
 from tfrc.compiler.module import functions
 from tfrc.compiler.pass_manager import Step
 from tfrc.compiler.progress import Progress
-from tfrc.compiler.tuning import cargo, cargo_environment
 from tfrc.ir import rt
 from tfrc.ir.tf import node_name
 

@@ -10,9 +10,7 @@ file gives the same crate on any machine:
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,30 +18,12 @@ from typing import Any, cast
 
 from tfrc.backend_rust.crate import RUNTIME
 from tfrc.compiler import destination
+from tfrc.compiler.cargo import cache, cargo, cargo_environment
 from tfrc.compiler.errors import ModelError
 from tfrc.compiler.progress import Progress
 from tfrc.passes.tuning import Way
 
 Times = dict[str, float]
-
-
-def cache() -> Path:
-    """The folder of what tfrc keeps for the user: what cargo builds, and what was measured."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "tfrc"
-
-
-def cargo() -> str:
-    """Where cargo is. Errors: ModelError if it is nowhere."""
-    found = shutil.which("cargo")
-    if found is None:
-        raise ModelError("cargo is not on PATH: install Rust, see https://rustup.rs")
-    return found
-
-
-def cargo_environment() -> dict[str, str]:
-    """The environment in which cargo builds into the user's cache."""
-    return {"CARGO_TARGET_DIR": str(cache() / "target"), **os.environ}
 
 
 class Tuning:

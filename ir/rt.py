@@ -76,6 +76,13 @@ DYNAMIC = "dynamic_"
 """What begins the name of a kernel that packs at run time what its namesake takes packed."""
 
 
+PRODUCTS = frozenset(
+    "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
+    "matmul".split()
+)
+"""Kernels that end in the epilogue of a product: it adds a residual, and writes rows anywhere."""
+
+
 def elements(value: SSAValue) -> Dim:
     """How many elements a buffer has."""
     return count(shape_of(value))

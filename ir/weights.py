@@ -124,3 +124,8 @@ class CompilerContext(Context):
 def weights_of(ctx: Context) -> WeightStore:
     """The weight store that a pass may read and add to; an empty one for a plain context."""
     return ctx.weights if isinstance(ctx, CompilerContext) else WeightStore()
+
+
+def measure_of(ctx: Context) -> Measure | None:
+    """What times the ways to compute a layer; None for a plain context."""
+    return ctx.measure if isinstance(ctx, CompilerContext) else None

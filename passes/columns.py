@@ -29,9 +29,9 @@ from xdsl.rewriter import Rewriter
 
 from tfrc.ir import rt
 from tfrc.ir.nn.map import runs_on_vectors
+from tfrc.ir.rt import PRODUCTS
 from tfrc.ir.shape import Dim, buffer, element_of, shape_of
 from tfrc.passes.aliases import covers_root, root
-from tfrc.passes.kernels import PRODUCTS
 
 
 def joins_columns(op: rt.CallOp) -> bool:

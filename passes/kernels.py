@@ -21,23 +21,17 @@ from tfrc.ir.nn.base import get_ints, ints
 from tfrc.ir.nn.gradient import FilterGradientOp
 from tfrc.ir.nn.linear import ConvOp, EpilogueOp
 from tfrc.ir.reference import semantic_properties
-from tfrc.ir.rt import DYNAMIC, PACKED, REGISTER_TILE
+from tfrc.ir.rt import DYNAMIC, PACKED, PRODUCTS, REGISTER_TILE
 from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
 from tfrc.ir.weights import Measure
 from tfrc.passes import winograd
-from tfrc.passes.tuning import Layer, fastest
+from tfrc.passes.tuning import fastest, layer_of
 
 PANEL = 16
 """Columns of a panel of packed weights."""
 
 FALLIBLE = frozenset({"gather", "segment_sum"})
 """Kernels that refuse what they are given: an index is out of range."""
-
-PRODUCTS = frozenset(
-    "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
-    "matmul".split()
-)
-"""Kernels that end in the epilogue of a product: it adds a residual, and writes rows anywhere."""
 
 IN_PLACE: dict[str, frozenset[str]] = {
     **dict.fromkeys(PRODUCTS, frozenset({"residual"})),
@@ -221,8 +215,8 @@ def select(
         tile = winograd.best_tile(op)
     way = None
     if measure is not None and Packing.PANELS in selected.packings.values():
-        layer = Layer.of(op)
-        way = fastest(measure(layer.text), tile, exact_convolution) if layer is not None else None
+        layer = layer_of(op)
+        way = fastest(measure(layer), tile, exact_convolution) if layer is not None else None
     if way is not None:
         tile = way.winograd_tile
     if isinstance(op, nn.Conv2DOp) and tile is not None:

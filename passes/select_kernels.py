@@ -38,8 +38,9 @@ takes the other value:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from xdsl.context import Context
@@ -54,16 +55,19 @@ from tfrc.ir import nn, rt
 from tfrc.ir.nn.base import get_ints
 from tfrc.ir.nn.linear import EpilogueOp
 from tfrc.ir.shape import Dim, Shape, buffer, element_of, shape_of, tensor
-from tfrc.ir.weights import CompilerContext, Measure, WeightStore, weights_of
+from tfrc.ir.weights import WeightStore, measure_of, weights_of
 from tfrc.passes.aliases import root
 from tfrc.passes.demand import Demand
 from tfrc.passes.kernels import (
     Packing,
+    Selected,
     has_epilogue_kernel,
     named_operands,
     packed_length,
     select,
 )
+
+Select = Callable[[Operation], Selected]
 
 NAME = "tf.name"
 """The attribute of an argument or result that holds its name in the signature."""
@@ -76,8 +80,7 @@ class Lowering:
     function: FuncOp
     weights: WeightStore
     block: Block
-    exact_convolution: bool = False
-    measure: Measure | None = None
+    select: Select = select
     buffers: dict[SSAValue, SSAValue] = field(default_factory=dict[SSAValue, SSAValue])
     constants: dict[tuple[SSAValue, Packing], SSAValue] = field(
         default_factory=dict[tuple[SSAValue, Packing], SSAValue]
@@ -221,7 +224,7 @@ class Lowering:
 
     def _call(self, op: Operation) -> None:
         (result,) = op.results
-        selected = select(op, self.exact_convolution, self.measure)
+        selected = self.select(op)
         ins = [
             (name, self.packed(value, selected.packs[name], op))
             if name in selected.packs
@@ -264,20 +267,15 @@ def _direct(function: FuncOp, returned: Sequence[SSAValue]) -> dict[SSAValue, in
     return direct
 
 
-def lower_function(
-    function: FuncOp,
-    weights: WeightStore,
-    exact_convolution: bool = False,
-    measure: Measure | None = None,
-) -> FuncOp:
-    """The function on buffers."""
+def lower_function(function: FuncOp, weights: WeightStore, select: Select = select) -> FuncOp:
+    """The function on buffers, with the kernels that `select` chooses."""
     returns = function.body.block.last_op
     assert isinstance(returns, ReturnOp)
     returned = list(returns.arguments)
     types = [buffer(element_of(v), shape_of(v)) for v in (*function.args, *returned)]
     block = Block(arg_types=types)
     inputs, outputs = block.args[: len(function.args)], block.args[len(function.args) :]
-    lowering = Lowering(function, weights, block, exact_convolution, measure)
+    lowering = Lowering(function, weights, block, select)
     for new, old in zip(inputs, function.args, strict=True):
         new.name_hint = old.name_hint
         lowering.buffers[old] = new
@@ -408,18 +406,14 @@ class SelectKernelsPass(ModulePass):
     """Whether convolutions sum the products themselves, without Winograd's transforms."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        choose = partial(select, exact_convolution=self.exact_convolution, measure=measure_of(ctx))
         for function in [f for f in op.ops if isinstance(f, FuncOp)]:
             for each in list(function.body.block.ops):
                 if isinstance(each, nn.MatMulOp):
                     transpose_weight(each, weights_of(ctx))
                 if isinstance(each, EpilogueOp) and not has_epilogue_kernel(each):
                     split_epilogue(each)
-            lowered = lower_function(
-                function,
-                weights_of(ctx),
-                self.exact_convolution,
-                ctx.measure if isinstance(ctx, CompilerContext) else None,
-            )
+            lowered = lower_function(function, weights_of(ctx), choose)
             op.body.block.insert_op_before(lowered, function)
             function.detach()
             function.erase(safe_erase=False)

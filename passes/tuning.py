@@ -1,6 +1,6 @@
 """Ways to compute a convolution or matrix product, of which `-O3` takes the fastest.
 
-A `Layer` is what decides about the time of an operation, and a `Way` one of those that the kernels
+A layer is what decides about the time of an operation, and a `Way` one of those that the kernels
 have: a sum over the filter in register tiles of some shape, or Winograd's minimal filtering. How
 long each takes, in microseconds, the context's `measure` says; the first `direct` way is that of
 the kernel's own rule.
@@ -26,33 +26,26 @@ WORTH = 0.97
 """The share of the time of what the rules choose that a measured way has to stay below."""
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A convolution or product as words: `conv2d` or `matmul`, and its numbers."""
+def layer_of(op: Operation) -> str | None:
+    """What decides about the time of `op` with constant weights, for a batch of one, as words.
 
-    text: str
-
-    @staticmethod
-    def of(op: Operation) -> Layer | None:
-        """The layer that `op` with constant weights is for a batch of one.
-
-        None if there is only one way to compute it.
-        """
-        match op:
-            case nn.Conv2DOp() if element_of(op.result) == f32:
-                numbers = [int(d) for d in shape_of(op.input)[1:]]
-                *kernel, _, filters = map(int, shape_of(op.filter))
-                numbers += [filters, *kernel]
-                for attribute in (op.strides, op.dilations, op.pads):
-                    numbers += get_ints(attribute)
-                numbers.append(int(op.groups.value.data))
-                return Layer(" ".join(["conv2d", *map(str, numbers)]))
-            case nn.MatMulOp() if element_of(op.result) == f32:
-                rows = count(shape_of(op.lhs)[:-1]).at(1)
-                k, n = map(int, shape_of(op.rhs))
-                return Layer(f"matmul {rows} {k} {n}") if rows >= FEW_ROWS else None
-            case _:
-                return None
+    That is `conv2d` or `matmul` and its numbers. None if there is only one way to compute it.
+    """
+    match op:
+        case nn.Conv2DOp() if element_of(op.result) == f32:
+            numbers = [int(d) for d in shape_of(op.input)[1:]]
+            *kernel, _, filters = map(int, shape_of(op.filter))
+            numbers += [filters, *kernel]
+            for attribute in (op.strides, op.dilations, op.pads):
+                numbers += get_ints(attribute)
+            numbers.append(int(op.groups.value.data))
+            return " ".join(["conv2d", *map(str, numbers)])
+        case nn.MatMulOp() if element_of(op.result) == f32:
+            rows = count(shape_of(op.lhs)[:-1]).at(1)
+            k, n = map(int, shape_of(op.rhs))
+            return f"matmul {rows} {k} {n}" if rows >= FEW_ROWS else None
+        case _:
+            return None
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,6 @@ class Way:
     tiles of pixels.
     """
 
-    method: str
     register_tile: tuple[int, int] | None = None
     winograd_tile: int | None = None
 
@@ -71,9 +63,9 @@ class Way:
     def parse(text: str) -> Way:
         """What `text` names. Errors: ValueError if it names no way."""
         if direct := re.fullmatch(r"direct (\d+)x(\d+)", text):
-            return Way("direct", register_tile=(int(direct[1]), int(direct[2])))
+            return Way(register_tile=(int(direct[1]), int(direct[2])))
         if winograd := re.fullmatch(r"winograd ([24])", text):
-            return Way("winograd", winograd_tile=int(winograd[1]))
+            return Way(winograd_tile=int(winograd[1]))
         raise ValueError(f"'{text}' is no way to compute a layer")
 
 

@@ -39,14 +39,14 @@ LAYER = "conv2d 8 8 4 16 3 3 1 1 1 1 1 1 1 1 1"
 @pytest.mark.parametrize(
     ("times", "winograd", "exact", "way"),
     [
-        (TIMES, None, False, Way("winograd", winograd_tile=2)),
-        (TIMES, 4, False, Way("winograd", winograd_tile=2)),
+        (TIMES, None, False, Way(winograd_tile=2)),
+        (TIMES, 4, False, Way(winograd_tile=2)),
         (TIMES, 2, False, None),
         # 2 % are no reason to leave what the rules choose, and 10 % are.
         (TIMES, None, True, None),
-        ({**TIMES, "direct 6x64": 9.0}, None, True, Way("direct", (6, 64))),
+        ({**TIMES, "direct 6x64": 9.0}, None, True, Way(register_tile=(6, 64))),
         # A rule that chose Winograd's filtering can be wrong.
-        ({**TIMES, "winograd 2": 11.0}, 2, False, Way("direct", (6, 64))),
+        ({**TIMES, "winograd 2": 11.0}, 2, False, Way(register_tile=(6, 64))),
         ({}, None, False, None),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_file_makes_cargo_needless(
     times = {"direct 14x16": 10.0, "direct 6x16": 5.0}
     contents = {"machine": "another", "microseconds": {f"{LAYER} after 0 MiB": times}}
     file = tuning_file(tmp_path / "tuning.json", contents)
-    monkeypatch.setattr("tfrc.compiler.tuning.shutil.which", lambda _: None)
+    monkeypatch.setattr("tfrc.compiler.cargo.shutil.which", lambda _: None)
     arguments = ["compile", str(model), "-O3", "--emit", "rt-ir", "--tuning"]
     done = CliRunner().invoke(app, [*arguments, str(file)])
     assert done.exit_code == 0, done.output

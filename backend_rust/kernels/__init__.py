@@ -9,6 +9,7 @@ from tfrc.backend_rust.kernels import linear, maps, movement, reduction
 from tfrc.backend_rust.kernels.registry import PRINTERS
 from tfrc.backend_rust.options import EmitError
 from tfrc.ir.dtype import TENSORFLOW_NAME
+from tfrc.ir.rt import PRODUCTS
 
 KINDS = (linear, maps, movement, reduction)
 """The files, each of which registers its kernels."""
@@ -37,10 +38,7 @@ F32_ONLY = frozenset(
 """Kernels that compute on f32 and on nothing else."""
 
 
-IN_COLUMNS = frozenset(
-    "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d matmul map "
-    "copy".split()
-)
+IN_COLUMNS = PRODUCTS | {"map", "copy"}
 """Kernels that work on columns of a wider tensor."""
 
 

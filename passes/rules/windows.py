@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tfrc.ir import nn
 from tfrc.ir.nn.activation import Activation
@@ -26,6 +27,19 @@ def spatial_pads(pad: nn.PadOp) -> list[int] | None:
     return [*before[1:-1], *after[1:-1]]
 
 
+def reading(
+    op: ConvOp | nn.DepthwiseConv2DOp, input: SSAValue, **properties: Sequence[int]
+) -> Operation:
+    """The same convolution of another input, with other `pads` or `strides`."""
+    operands = [input if operand is op.input else operand for operand in op.operands]
+    return type(op).create(
+        operands=operands,
+        result_types=op.result_types,
+        properties={**op.properties, **{name: ints(new) for name, new in properties.items()}},
+        attributes=op.attributes,
+    )
+
+
 @RULES.on(*CONVOLUTIONS)
 def pad_into_convolution(op: ConvOp | nn.DepthwiseConv2DOp) -> Replacement | None:
     """A convolution pads with zeros itself."""
@@ -36,13 +50,7 @@ def pad_into_convolution(op: ConvOp | nn.DepthwiseConv2DOp) -> Replacement | Non
     if outer is None:
         return None
     pads = [a + b for a, b in zip(outer, get_ints(op.pads), strict=True)]
-    operands = [pad.input if operand is op.input else operand for operand in op.operands]
-    return type(op).create(
-        operands=operands,
-        result_types=op.result_types,
-        properties={**op.properties, "pads": ints(pads)},
-        attributes=op.attributes,
-    )
+    return reading(op, pad.input, pads=pads)
 
 
 @RULES.on(nn.Conv1DOp, nn.Conv2DOp, nn.Conv3DOp)
@@ -71,13 +79,7 @@ def slice_into_convolution(op: ConvOp) -> Replacement | None:
         for extent, stride, size in zip(source[1:-1], strides, result, strict=True)
     ):
         return None
-    operands = [part.input if operand is op.input else operand for operand in op.operands]
-    return type(op).create(
-        operands=operands,
-        result_types=op.result_types,
-        properties={**op.properties, "strides": ints(strides)},
-        attributes=op.attributes,
-    )
+    return reading(op, part.input, strides=strides)
 
 
 NONNEGATIVE = (nn.ReluOp, nn.Relu6Op, nn.SigmoidOp, nn.HardSigmoidOp, nn.ExpOp, nn.AbsOp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,29 @@ def check(
 def agrees() -> Callable[..., Imported]:
     """`agrees(model, calls)`: see `check`."""
     return check
+
+
+@pytest.fixture
+def stateful(tmp_path: Path) -> Callable[..., Imported]:
+    """`stateful(body, calls, n, autograph)`: the SavedModel of `body(tf, variables, x)` agrees.
+
+    The variables `a` and `b` are [4, 3], `c` is [3] and `n` an int64; `x` is [batch, 4].
+    """
+    tf: Any = pytest.importorskip("tensorflow")
+
+    def run(
+        body: Callable[[Any, Any, Any], dict[str, Any]], calls: int, n: int, autograph: bool
+    ) -> Imported:
+        rng = np.random.default_rng(3)
+        root = tf.Module()
+        for name, shape in (("a", (4, 3)), ("b", (4, 3)), ("c", (3,))):
+            setattr(root, name, tf.Variable(rng.normal(size=shape).astype("f4")))
+        root.n = tf.Variable(n, dtype=tf.int64)
+        spec = tf.TensorSpec([None, 4], tf.float32, "x")
+        root.run = tf.function(
+            lambda x: body(tf, root, x), input_signature=[spec], autograph=autograph
+        )
+        tf.saved_model.save(root, tmp_path / "model", signatures={"run": root.run})
+        return check(tmp_path / "model", ["run"] * calls)
+
+    return run

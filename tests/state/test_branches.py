@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tfrc.compiler.frontend import Imported
@@ -17,25 +17,9 @@ Body = Callable[[Any, Any, Any], dict[str, Any]]
 
 
 @pytest.fixture
-def steps(tmp_path: Any, agrees: Callable[..., Imported]) -> Callable[[Body], Imported]:
-    """`steps(body)`: the SavedModel of `body(tf, variables, x)` agrees over some calls.
-
-    The variables `a` and `b` are [4, 3], `c` is [3] and `n` an int64; `x` is [batch, 4].
-    """
-    tf: Any = pytest.importorskip("tensorflow")
-
-    def check(body: Body) -> Imported:
-        rng = np.random.default_rng(3)
-        root = tf.Module()
-        for name, shape in (("a", (4, 3)), ("b", (4, 3)), ("c", (3,))):
-            setattr(root, name, tf.Variable(rng.normal(size=shape).astype("f4")))
-        root.n = tf.Variable(0, dtype=tf.int64)
-        spec = tf.TensorSpec([None, 4], tf.float32, "x")
-        root.run = tf.function(lambda x: body(tf, root, x), input_signature=[spec], autograph=False)
-        tf.saved_model.save(root, tmp_path / "model", signatures={"run": root.run})
-        return agrees(tmp_path / "model", ["run"] * STEPS)
-
-    return check
+def steps(stateful: Callable[..., Imported]) -> Callable[[Body], Imported]:
+    """`steps(body)`: see `stateful`."""
+    return partial(stateful, calls=STEPS, n=0, autograph=False)
 
 
 Steps = Callable[[Body], Imported]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import training_models
 
 from tfrc.compiler.frontend import Imported
 
@@ -17,8 +16,6 @@ STEPS = 3
 
 KINDS = (("O2", None),)
 """Planned memory, which is all that differs between optimizers."""
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "adder" / "adder.py"
 
 BETAS = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3}
 
@@ -101,55 +98,19 @@ def test_fused_updates_of_optimizers(tmp_path: Any, agrees: Callable[..., Import
     agrees(tmp_path / "model", [name for name in signatures for _ in range(STEPS)], KINDS)
 
 
-OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
-    # From keras.optimizers.
-    "sgd": lambda o: o.SGD(0.05),
-    "momentum": lambda o: o.SGD(0.05, momentum=0.9),
-    "nesterov": lambda o: o.SGD(0.05, momentum=0.9, nesterov=True),
-    "decay": lambda o: o.SGD(0.05, weight_decay=0.01),
-    "adam": lambda o: o.Adam(0.01),
-    "amsgrad": lambda o: o.Adam(0.01, amsgrad=True),
-    "adamw": lambda o: o.AdamW(0.01),
-    "adamax": lambda o: o.Adamax(0.01),
-    "nadam": lambda o: o.Nadam(0.01),
-    "rmsprop": lambda o: o.RMSprop(0.01),
-    "centered": lambda o: o.RMSprop(0.01, momentum=0.9, centered=True),
-    "adagrad": lambda o: o.Adagrad(0.05),
-    "adadelta": lambda o: o.Adadelta(0.5),
-    "ftrl": lambda o: o.Ftrl(0.05, l1_regularization_strength=0.01),
-    "lion": lambda o: o.Lion(0.01),
-    "lamb": lambda o: o.Lamb(0.01),
-    "muon": lambda o: o.Muon(0.01),
-    "clipnorm": lambda o: o.SGD(0.05, clipnorm=0.1),
-    "clipvalue": lambda o: o.SGD(0.05, clipvalue=0.1),
-    "global_clipnorm": lambda o: o.Adam(0.01, global_clipnorm=0.1),
-    "exponential": lambda o: o.SGD(o.schedules.ExponentialDecay(0.05, 2, 0.9)),
-    "cosine": lambda o: o.SGD(o.schedules.CosineDecay(0.05, 10)),
-    "averaging": lambda o: o.SGD(0.05, use_ema=True, ema_momentum=0.9),
-    "overwriting": lambda o: o.Adam(0.01, use_ema=True, ema_overwrite_frequency=2),
-    "accumulation": lambda o: o.SGD(0.05, momentum=0.9, gradient_accumulation_steps=2),
-    "warm_up": lambda o: o.SGD(o.schedules.CosineDecay(0.0, 10, warmup_steps=1, warmup_target=0.1)),
-}
-
-
 @pytest.fixture
 def adder() -> Any:
     """The example, whose functions make the SavedModel."""
     pytest.importorskip("tensorflow")
-    spec = importlib.util.spec_from_file_location("adder", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return training_models.adder()
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", training_models.OPTIMIZERS)
 def test_every_optimizer_of_keras(
     name: str, adder: Any, tmp_path: Any, agrees: Callable[..., Imported]
 ) -> None:
     import keras
 
     keras.utils.set_random_seed(3)
-    adder.save(str(tmp_path / "model"), OPTIMIZERS[name](keras.optimizers))
+    adder.save(str(tmp_path / "model"), training_models.OPTIMIZERS[name](keras.optimizers))
     agrees(tmp_path / "model", ["train"] * STEPS + ["pred"], KINDS)

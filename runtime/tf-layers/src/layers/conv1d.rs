@@ -1,6 +1,6 @@
 //! Keras's `Conv1D`.
 
-use super::{Padding, check_bias, check_groups, check_shape, check_strides, examples, room};
+use super::{Padding, check_bias, check_groups, check_shape, check_strides, examples, owned, room};
 use crate::{Activation, Error, Threads, conv1d};
 
 /// How a filter moves over a sequence.
@@ -96,9 +96,7 @@ impl Conv1d {
     /// # Errors
     /// If `x` has no whole number of sequences, or a sequence is shorter than the filter.
     pub fn apply(&self, x: &[f32], steps: usize) -> Result<Vec<f32>, Error> {
-        let mut out = Vec::new();
-        self.apply_into(x, steps, &mut out)?;
-        Ok(out)
+        owned(|out| self.apply_into(x, steps, out))
     }
 
     /// The same, in the place of what `out` has.

@@ -1,6 +1,6 @@
 //! Keras's `Conv2D` and `DepthwiseConv2D`.
 
-use super::{Padding, check_bias, check_groups, check_shape, check_strides, examples, room};
+use super::{Padding, check_bias, check_groups, check_shape, check_strides, examples, owned, room};
 use crate::{Activation, Error, Threads, conv2d, depthwise_conv2d};
 
 /// How a filter moves over an image.
@@ -118,9 +118,7 @@ impl Conv2d {
     /// # Errors
     /// If `x` has no whole number of images, or an image is smaller than the filter.
     pub fn apply(&self, x: &[f32], size: [usize; 2]) -> Result<Vec<f32>, Error> {
-        let mut out = Vec::new();
-        self.apply_into(x, size, &mut out)?;
-        Ok(out)
+        owned(|out| self.apply_into(x, size, out))
     }
 
     /// The same, in the place of what `out` has.
@@ -192,9 +190,7 @@ impl DepthwiseConv2d {
     /// # Errors
     /// If `x` has no whole number of images, or an image is smaller than the filter.
     pub fn apply(&self, x: &[f32], size: [usize; 2]) -> Result<Vec<f32>, Error> {
-        let mut out = Vec::new();
-        self.apply_into(x, size, &mut out)?;
-        Ok(out)
+        owned(|out| self.apply_into(x, size, out))
     }
 
     /// The same, in the place of what `out` has.

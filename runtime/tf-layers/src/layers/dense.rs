@@ -1,6 +1,6 @@
 //! Keras's `Dense`.
 
-use super::{check_bias, check_shape, examples, room};
+use super::{check_bias, check_shape, examples, owned, room};
 use crate::{Activation, Error, Matmul, Threads, matmul, pack, packed_len};
 
 /// `activation(x · kernel + bias)` of each row of `inputs` elements.
@@ -42,9 +42,7 @@ impl Dense {
     /// # Errors
     /// If `x` has no whole number of rows.
     pub fn apply(&self, x: &[f32]) -> Result<Vec<f32>, Error> {
-        let mut out = Vec::new();
-        self.apply_into(x, &mut out)?;
-        Ok(out)
+        owned(|out| self.apply_into(x, out))
     }
 
     /// The same, in the place of what `out` has.

@@ -1,6 +1,6 @@
 //! Keras's `Embedding`.
 
-use super::{check_shape, room};
+use super::{check_shape, owned, room};
 use crate::{Error, Gather, Index, gather};
 
 /// A table of which indices select rows.
@@ -31,9 +31,7 @@ impl Embedding {
     /// # Errors
     /// If an index is not one of a row.
     pub fn apply<I: Index>(&self, indices: &[I]) -> Result<Vec<f32>, Error> {
-        let mut out = Vec::new();
-        self.apply_into(indices, &mut out)?;
-        Ok(out)
+        owned(|out| self.apply_into(indices, out))
     }
 
     /// The same, in the place of what `out` has.

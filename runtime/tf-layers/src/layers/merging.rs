@@ -1,6 +1,6 @@
 //! Keras's layers of several inputs: elementwise functions of two, and concatenation.
 
-use super::{check_shape, examples, room};
+use super::{check_shape, examples, owned, room};
 use crate::simd::Simd;
 use crate::{Error, Region, Threads, concat, map, map_in_place, same};
 
@@ -39,9 +39,7 @@ macro_rules! elementwise {
             /// # Errors
             /// If the lengths differ.
             pub fn apply(self, a: &[f32], b: &[f32]) -> Result<Vec<f32>, Error> {
-                let mut out = Vec::new();
-                self.apply_into(a, b, &mut out)?;
-                Ok(out)
+                owned(|out| self.apply_into(a, b, out))
             }
 
             /// The same, in the place of what `out` has.
@@ -105,9 +103,7 @@ impl<const K: usize> Concatenate<K> {
     /// # Errors
     /// If an input has no whole number of rows, or they have different numbers.
     pub fn apply(&self, inputs: [&[f32]; K]) -> Result<Vec<f32>, Error> {
-        let mut out = Vec::new();
-        self.apply_into(inputs, &mut out)?;
-        Ok(out)
+        owned(|out| self.apply_into(inputs, out))
     }
 
     /// The same, in the place of what `out` has.

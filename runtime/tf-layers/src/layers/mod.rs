@@ -127,6 +127,13 @@ fn room(out: &mut Vec<f32>, length: usize) -> &mut [f32] {
     out
 }
 
+/// What `apply_into` puts into a vector, as one of its own.
+fn owned(apply_into: impl FnOnce(&mut Vec<f32>) -> Result<(), Error>) -> Result<Vec<f32>, Error> {
+    let mut out = Vec::new();
+    apply_into(&mut out)?;
+    Ok(out)
+}
+
 /// The number of examples of `example` elements in an input of `got`.
 fn examples(got: usize, example: usize) -> Result<usize, Error> {
     if example > 0 && got.is_multiple_of(example) {

@@ -1,6 +1,6 @@
 //! Keras's pools: windows of sequences [batch, steps, channels] and images [batch, height, width, channels], and all of them.
 
-use super::{Padding, check_shape, examples, room};
+use super::{Padding, check_shape, examples, owned, room};
 use crate::{Error, Pool2d, Reduce, Reduction, Threads, avg_pool2d, max_pool2d, reduce};
 
 /// Windows over two axes, of which a sequence has the first.
@@ -105,9 +105,7 @@ macro_rules! pools {
             /// # Errors
             /// If `x` has no whole number of sequences, or a sequence is shorter than the window.
             pub fn apply(&self, x: &[f32], steps: usize) -> Result<Vec<f32>, Error> {
-                let mut out = Vec::new();
-                self.apply_into(x, steps, &mut out)?;
-                Ok(out)
+                owned(|out| self.apply_into(x, steps, out))
             }
 
             /// The same, in the place of what `out` has.
@@ -143,9 +141,7 @@ macro_rules! pools {
             /// # Errors
             /// If `x` has no whole number of images, or an image is smaller than the window.
             pub fn apply(&self, x: &[f32], size: [usize; 2]) -> Result<Vec<f32>, Error> {
-                let mut out = Vec::new();
-                self.apply_into(x, size, &mut out)?;
-                Ok(out)
+                owned(|out| self.apply_into(x, size, out))
             }
 
             /// The same, in the place of what `out` has.
@@ -202,9 +198,7 @@ macro_rules! global_pools {
             /// # Errors
             #[doc = concat!("If `x` has no whole number of ", $what, ".")]
             pub fn apply(&self, x: &[f32], $size: $type) -> Result<Vec<f32>, Error> {
-                let mut out = Vec::new();
-                self.apply_into(x, $size, &mut out)?;
-                Ok(out)
+                owned(|out| self.apply_into(x, $size, out))
             }
 
             /// The same, in the place of what `out` has.
