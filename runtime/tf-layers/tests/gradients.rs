@@ -3,6 +3,7 @@
 mod common;
 
 use common::{check, packed, random};
+use tf_layers::simd::Isa;
 use tf_layers::{
     Activation, Conv2d, Conv3d, DepthwiseConv2d, conv2d, conv2d_backprop_filter,
     conv3d_backprop_filter, depthwise_conv2d_backprop_filter, dynamic_conv2d,
@@ -235,23 +236,30 @@ fn filters_known_at_run_time_are_packed() {
                 })
                 .collect();
             let outputs = 2 * layer.output().iter().product::<usize>();
-            let mut expected = vec![0.0; outputs];
             let threads = tf_layers::Threads::single();
             let mut scratch = vec![f32::NAN; layer.dynamic_scratch_len(2)];
             let bias = Some(bias.as_slice());
-            conv2d(
-                &threads,
-                &layer,
-                &x,
-                &matrices,
-                bias,
-                None,
-                &mut scratch,
-                &mut expected,
-            );
-            let mut out = vec![f32::NAN; outputs];
-            dynamic_conv2d(&threads, &layer, &x, &w, bias, None, &mut scratch, &mut out);
-            assert_eq!(out, expected, "{groups} groups, {filters} filters");
+            for isa in Isa::available() {
+                // The bits are those of one instruction set: no other test may change it between the two calls.
+                isa.force(|| {
+                    let [mut expected, mut out] = [(); 2].map(|()| vec![f32::NAN; outputs]);
+                    conv2d(
+                        &threads,
+                        &layer,
+                        &x,
+                        &matrices,
+                        bias,
+                        None,
+                        &mut scratch,
+                        &mut expected,
+                    );
+                    dynamic_conv2d(&threads, &layer, &x, &w, bias, None, &mut scratch, &mut out);
+                    assert_eq!(
+                        out, expected,
+                        "{groups} groups, {filters} filters on {isa:?}"
+                    );
+                });
+            }
         }
     }
 }
