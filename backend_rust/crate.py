@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tfrc.backend_rust.regions import Regions
 from tfrc.backend_rust.signatures import Signature, read_signatures
 from tfrc.backend_rust.statements import Source
 from tfrc.backend_rust.testdata import write_features
-from tfrc.backend_rust.variables import VariableTable
+from tfrc.backend_rust.variables import Variable, VariableTable
 from tfrc.backend_rust.weight_file import MAGIC, WeightFile
 from tfrc.ir.shape import Dim
 
@@ -98,6 +98,7 @@ def emit_crate(
     initial = file.block(variables.initial(weights)) if variables.variables else 0
     values = template_values(options, signatures, source, features is not None)
     values["initial"] = rust.integer(initial)
+    values["recorded"] = recorded(variables.variables, features or {})
     values["steps"] = max((f.steps for f in features.values()), default=0) if features else 0
     decisions = options.decisions
     chosen = {**FILES, **(CLASSIFIER_FILES if decisions is not None else {})}
@@ -118,7 +119,7 @@ def emit_crate(
     if features is not None:
         (directory / "testdata").mkdir()
         target = directory / "testdata" / "features.npz"
-        write_features(target, signatures, features, variables.variables)
+        write_features(target, signatures, features, values["recorded"])
     rustfmt([directory / name for name in texts if name.endswith(".rs")])
     if options.runtime == "bundled":
         copy_runtime(directory / "tf-layers")
@@ -229,6 +230,11 @@ def template_values(
         "converts": frozenset[str]().union(*(s.vector.helpers for s in signatures if s.vector)),
         "array_types": array_types(signatures),
     }
+
+
+def recorded(variables: Sequence[Variable], features: Mapping[str, Features]) -> list[Variable]:
+    """The variables of which TensorFlow has a value: not the counters of random generators."""
+    return [v for v in variables if any(v.path in f.variables for f in features.values())]
 
 
 def array_types(signatures: list[Signature]) -> list[str]:

@@ -167,8 +167,10 @@ def draw_steps(imported: Imported, inputs: Inputs) -> Inputs:
     """
     result: Inputs = {}
     for name, arrays in inputs.items():
-        if imported.signatures[name].writes:
-            size = next((len(array) for array in arrays.values() if array.ndim), BATCH)
+        info = imported.signatures[name]
+        if info.writes:
+            batched = (key for key, x in info.inputs.items() if x.shape and x.shape[0].scale)
+            size = next((len(arrays[key]) for key in batched), BATCH)
             seeds = range(1, STEPS)
             drawn = [draw_inputs(imported.module, seed, size)[name] for seed in seeds]
             result[name] = stacked([arrays, *drawn])

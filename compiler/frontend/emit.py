@@ -40,7 +40,7 @@ from tfrc.ir.tf import (
 )
 from tfrc.ir.weights import Array, WeightStore
 
-_DROPPED_ATTRIBUTES = frozenset({"_output_shapes", "_class"})
+_DROPPED_ATTRIBUTES = frozenset({"_output_shapes", "_class", "_unseeded"})
 
 # What convert_variables_to_constants_v2 adds to a variable's name, and what it calls one of a
 # function that was loaded from a file.
@@ -234,9 +234,10 @@ class _FunctionWriter:
         for key, bodies in node.bodies.items():
             symbols = [self.emitter.body(body, self.types) for body in bodies]
             attrs[key] = ArrayAttr(symbols) if node.attrs[key].list.func else symbols[0]
-        if node.variable is not None:
-            name = node.variable.path or node.variable.key
-            attrs["key"] = StringAttr(self.emitter.variable(node.variable, name))
+        variable = node.variable or node.counter
+        if variable is not None:
+            name = variable.path or variable.key
+            attrs["key"] = StringAttr(self.emitter.variable(variable, name))
         op = NodeOp(
             node.op,
             [self.values[edge] for edge in node.inputs],

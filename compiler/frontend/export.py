@@ -15,6 +15,7 @@ from safetensors.numpy import load_file  # pyright: ignore[reportUnknownVariable
 from tfrc.compiler.choices import WeightFormat
 from tfrc.compiler.errors import ModelError
 from tfrc.compiler.frontend.checkpoint import Checkpoint, object_path
+from tfrc.compiler.frontend.generators import COUNTER
 from tfrc.compiler.frontend.tensorflow import quiet, tensorflow
 from tfrc.ir.weights import Array
 
@@ -45,6 +46,8 @@ class TrainedModel:
             arrays: dict[str, Array] = load_file(state)
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{state} is no safetensors file: {error}") from error
+        # What generators of random numbers have come to is nothing that TensorFlow saves.
+        arrays = {path: a for path, a in arrays.items() if not path.endswith(COUNTER)}
         for path, array in arrays.items():
             if path not in self.entries:
                 raise ModelError(f"{state} is of another model: {self.model} has no '{path}'")

@@ -69,6 +69,8 @@ class Node:
     inputs: list[Edge]
     variable: Variable | None = None
     """What a resource handle, a reference or a resource argument stands for."""
+    counter: Variable | None = None
+    """What the node's own generator of random numbers has come to."""
     bodies: dict[str, list[Graph]] = field(default_factory=lambda: dict[str, list[Graph]]())
     """The functions that an attribute names, specialised for this node."""
 

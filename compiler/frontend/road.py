@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend import generators
 from tfrc.compiler.frontend.emit import Emitter, value_type
 from tfrc.compiler.frontend.graph import Graph, flatten
 from tfrc.compiler.frontend.options import (
@@ -57,8 +58,11 @@ class _Import:
     def run(self) -> Imported:
         chosen = self.chosen()
         self.check_shape_options(chosen)
+        generators.seed(self.source)
         self.emitter.reserve(signature.name for signature in chosen)
         graphs = self.each(chosen, lambda s: flatten(self.source, s))
+        attached = map(generators.attach, graphs.values())
+        self.warnings += [warning for warning in attached if warning is not None]
         # What one signature writes is no constant for another.
         written = {v for graph in graphs.values() for v in written_by(graph)}
         done = self.each(list(graphs), lambda s: self.signature(s, graphs[s], written))

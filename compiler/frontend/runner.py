@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfrc.compiler.errors import ModelError
+from tfrc.compiler.frontend.generators import GENERATORS, node_defs
 from tfrc.compiler.frontend.source import Signature, Source, Variable
 from tfrc.compiler.frontend.tensorflow import first_sentence, quiet, tensorflow
 from tfrc.ir.weights import Array
@@ -35,6 +36,8 @@ class SessionRunner:
         self.inputs: Mapping[str, Any] = {}
         """Placeholders by the tensor that they feed."""
         self.initializers: list[tuple[Any, Any, Any]] = []
+        self.draws = False
+        """Whether nodes keep generators of random numbers."""
         self.values: dict[str, Any] = {}
         """What reads each variable, by the variable's name in the module."""
 
@@ -69,6 +72,10 @@ class SessionRunner:
         if self.session is None:
             self.start()
             return
+        if self.draws:
+            # A generator begins anew with its kernel, and that with the session.
+            self.session.close()
+            self.session = self.open(self.session.graph)
         for assign, placeholder, value in self.initializers:
             self.session.run(assign, {placeholder: value})
 
@@ -89,6 +96,7 @@ class SessionRunner:
                 handles.append(node.name)
             node.ClearField("device")
             node.attr.pop("_class", None)
+        self.draws = any(node.op in GENERATORS for node in node_defs(graph_def))
         values = {name: self.source.variables[name].read() for name in handles}
         graph: Any = tf.Graph()
         with quiet(), graph.as_default():
@@ -110,12 +118,17 @@ class SessionRunner:
                     self.values[key] = handle
                     assign = tf.raw_ops.Assign(ref=handle, value=placeholder)
                 self.initializers.append((assign, placeholder, value))
-            config = tf.compat.v1.ConfigProto()
-            config.graph_options.rewrite_options.disable_meta_optimizer = True
-            config.graph_options.optimizer_options.opt_level = -1
-            self.session = tf.compat.v1.Session(graph=graph, config=config)
+            self.session = self.open(graph)
         self.reset()
         return self.session
+
+    def open(self, graph: Any) -> Any:
+        """A session that runs the graph as it is."""
+        tf = tensorflow()
+        config = tf.compat.v1.ConfigProto()
+        config.graph_options.rewrite_options.disable_meta_optimizer = True
+        config.graph_options.optimizer_options.opt_level = -1
+        return tf.compat.v1.Session(graph=graph, config=config)
 
     def dtypes(self, graph_def: Any) -> list[tuple[str, Any]]:
         """The inputs of all signatures and their types."""

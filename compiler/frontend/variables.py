@@ -62,6 +62,8 @@ def _collect_written(graph: Graph, written: set[Variable]) -> None:
         for bodies in node.bodies.values():
             for body in bodies:
                 _collect_written(body, written)
+        if node.counter is not None:
+            written.add(node.counter)
         if node.bodies or node.op in READS or not takes_state(node.op):
             continue
         for edge in _state_operands(node):

@@ -1,15 +1,17 @@
-"""Random numbers that a seed determines."""
+"""Random numbers that a seed determines, or the state of an op's own generator."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 from xdsl.dialects.builtin import i32
 from xdsl.ir import Attribute, SSAValue
 
 from tfrc.ir import nn
 from tfrc.ir.dtype import is_float, size_of, ui32, ui64
 from tfrc.ir.nn.random import Distribution
+from tfrc.ir.shape import Dim, Shape, count
 from tfrc.ir.tf import NodeOp
 from tfrc.passes.legalize.table import (
     LEGALIZATIONS,
@@ -22,6 +24,9 @@ from tfrc.passes.legalize.table import (
 
 PHILOX, AUTO = 1, 3
 """TensorFlow's numbers for its algorithms. On CPU it takes Philox where it may choose."""
+
+RESERVED = 256
+"""Blocks of the generator that a stateful op takes for each number (random_op.cc)."""
 
 
 def _key_and_counter(b: Builder, seed: SSAValue) -> tuple[SSAValue, SSAValue]:
@@ -47,8 +52,26 @@ def stateless_random_get_alg(node: NodeOp, b: Builder) -> Results:
     return b.scalar(PHILOX, i32)
 
 
-def _generator(b: Builder) -> tuple[SSAValue, SSAValue]:
-    """Key and counter: operands 1 and 2 with an algorithm, or made of a seed, operand 1."""
+def _state(b: Builder, shape: Shape) -> tuple[SSAValue, SSAValue]:
+    """Key and counter of the op's own generator, which it then takes further."""
+    node = b.node
+    if "key" not in node.attrs.data:
+        raise Refusal("its generator has no variable: import the model again")
+    try:
+        blocks = count(shape) * RESERVED
+    except ValueError as error:
+        raise Refusal(f"its shape is not linear in the batch size: {error}") from None
+    counter = b.variables.read(node)
+    taken = b.numbers([blocks, Dim(0, 0)], (2,), ui64)
+    b.variables.assign(node, b.insert(nn.AddOp(counter, taken)).result)
+    return b.array(np.array([b.get_int("seed")]).astype(np.uint64), ui64), counter
+
+
+def _generator(b: Builder, shape: Shape) -> tuple[SSAValue, SSAValue]:
+    """Key and counter: the op's own, or operands 1 and 2 with an algorithm, or made of a seed,
+    operand 1."""
+    if not b.node.op.data.startswith("Stateless"):
+        return _state(b, shape)
     if not b.node.op.data.endswith("V2"):
         return _key_and_counter(b, b.tensor(1))
     algorithm = b.int(3, "algorithm")
@@ -59,17 +82,21 @@ def _generator(b: Builder) -> tuple[SSAValue, SSAValue]:
 
 def _random(b: Builder, distribution: Distribution, element: Attribute) -> SSAValue:
     shape = b.dims(0, "shape")
-    return b.insert(nn.RandomOp(*_generator(b), distribution, shape, element)).result
+    return b.insert(nn.RandomOp(*_generator(b, shape), distribution, shape, element)).result
 
 
 def _floats(distribution: Distribution) -> Legalization:
     def legalization(node: NodeOp, b: Builder) -> Results:
         return _random(b, distribution, b.result_element(0))
 
+    legalization.__doc__ = f"`nn.random` numbers, {distribution}."
     return legalization
 
 
 DISTRIBUTIONS: Mapping[str, Distribution] = {
+    "RandomUniform": Distribution.Uniform,
+    "RandomStandardNormal": Distribution.Normal,
+    "TruncatedNormal": Distribution.TruncatedNormal,
     "StatelessRandomUniform": Distribution.Uniform,
     "StatelessRandomUniformV2": Distribution.Uniform,
     "StatelessRandomNormal": Distribution.Normal,
@@ -96,8 +123,8 @@ def stateless_random_uniform_full_int(node: NodeOp, b: Builder) -> Results:
     return b.cast(_bits(b), b.result_element(0))
 
 
-@legalizes("StatelessRandomUniformInt", "StatelessRandomUniformIntV2")
-def stateless_random_uniform_int(node: NodeOp, b: Builder) -> Results:
+@legalizes("RandomUniformInt", "StatelessRandomUniformInt", "StatelessRandomUniformIntV2")
+def random_uniform_int(node: NodeOp, b: Builder) -> Results:
     """`low + bits mod (high - low)`."""
     operands = len(node.inputs)
     low, high = b.tensor(operands - 2), b.tensor(operands - 1)

@@ -54,7 +54,7 @@ class Variables:
     """For the indices of all rows, where they stand for some: which of them (`unique.py`)."""
 
     def read(self, handle: NodeOp) -> SSAValue:
-        """The value behind a handle."""
+        """The value behind a handle, or behind another node that names a variable as its own."""
         key = self.declare(handle)
         if key not in self.values:
             self.values[key] = self.entered(key)

@@ -18,8 +18,8 @@ _LOOP = (
 )
 _STATE = "this way to write a variable is not compiled: assign the whole value (tf.Variable.assign)"
 _RANDOM = (
-    "a generator outside the model is not compiled: draw with tf.random.stateless_uniform and its "
-    "like, or export the model for inference (training=False)"
+    "this way to draw is not compiled: draw with tf.random.uniform, normal or truncated_normal or "
+    "their stateless forms, or export the model for inference (training=False)"
 )
 _TEXT = "strings and tables are not compiled: do this preprocessing before the model"
 _LINALG = "matrix decompositions are not compiled: compute this outside the model"

@@ -100,7 +100,7 @@ def check(
             for key, array in expected.items():
                 close(outputs[key], array, where + key, tolerance)
             for op in imported.module.ops:
-                if isinstance(op, nn.VariableOp):
+                if isinstance(op, nn.VariableOp) and op.key in variables:
                     value = state.get(op.key, ctx.weights[op.key])
                     close(value, variables[op.key], f"{where}variable {op.key}", tolerance)
     return runs[-1][0]
