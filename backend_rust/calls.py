@@ -21,7 +21,8 @@ class Operand:
     """A buffer of a call: its role, what it holds, and the expression for its slice.
 
     An `in_place` operand is what the call writes: its slice is the result's. One with `columns` is
-    the columns from the first number on, of as many as the second, of what is in its slice.
+    the columns from the first number on, of as many as the second, of what is in its slice. If that
+    is the slice that the call writes other columns of, it is `beside` the result.
     """
 
     role: str
@@ -30,6 +31,7 @@ class Operand:
     slice: str
     in_place: bool = False
     columns: tuple[int, int] | None = None
+    beside: bool = False
 
     @property
     def rank(self) -> int:
@@ -171,6 +173,11 @@ class Printed:
 def chain(constructor: str, *builders: tuple[str, str, bool]) -> str:
     """`Conv2d::new(…).strides(…)`: a constructor, and the builders that change a default."""
     return constructor + "".join(f".{name}({value})" for name, value, needed in builders if needed)
+
+
+def with_columns(builder: str, x: Operand) -> tuple[str, str, bool]:
+    """`builder(16, 64)`: the columns from 16 on, of 64; most operands have all of their slice."""
+    return (builder, ", ".join(map(rust.integer, x.columns or ())), x.columns is not None)
 
 
 ACTIVATIONS: dict[str, str] = {

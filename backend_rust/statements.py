@@ -258,11 +258,12 @@ class FunctionWriter:
             if role == "inputs" and times[role] == 1:
                 local = "input"
             type_ = rust.element(place.element, f"an operand of {op.kernel_name}")
-            in_place = place in written
-            columns = self._columns_of(value)
-            if in_place and columns != self._columns_of(op.outs[0]):
+            columns, result = self._columns_of(value), self._columns_of(op.outs[0])
+            in_place = place in written and columns == result
+            beside = place in written and not in_place
+            if beside and (op.kernel_name != "map" or columns is None or result is None):
                 raise EmitError(f"rt.call @{op.kernel_name} reads and writes parts of one buffer")
-            if in_place:
+            if place in written:
                 local = "out"
             elif place.base in self.inputs:
                 local = self._argument(place)
@@ -276,7 +277,8 @@ class FunctionWriter:
             else:
                 part = self._buffer(value, base)
                 borrows.arena.reads.append(Loan(local, part, type_))
-            operands.append(Operand(role, place.element, shape_of(value), local, in_place, columns))
+            shape = shape_of(value)
+            operands.append(Operand(role, place.element, shape, local, in_place, columns, beside))
         if array:
             parts = rust.listing([self._buffer(value, base) for value in op.ins])
             borrows.arena.reads.append(Loan("inputs", parts, "array"))

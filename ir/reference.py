@@ -155,11 +155,13 @@ def max_pool(
     window: Sequence[int],
     strides: Sequence[int],
     pads: Sequence[int],
+    pad_zeros: bool = False,
     result: Result,
 ) -> Array:
     """`nn.max_pool`."""
     lowest = -np.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min
-    windows = _windows(padded(input, pads, lowest), window, strides, [1] * len(window))
+    around = 0 if pad_zeros else lowest
+    windows = _windows(padded(input, pads, around), window, strides, [1] * len(window))
     return windows.max(axis=tuple(range(-len(window), 0)))
 
 
@@ -169,13 +171,14 @@ def avg_pool(
     window: Sequence[int],
     strides: Sequence[int],
     pads: Sequence[int],
+    pad_zeros: bool = False,
     result: Result,
 ) -> Array:
     """`nn.avg_pool`."""
     taps = tuple(range(-len(window), 0))
     ones = [1] * len(window)
     total = _windows(padded(input.astype(np.float64), pads, 0), window, strides, ones).sum(taps)
-    inside = padded(np.ones((1, *input.shape[1:-1], 1)), pads, 0)
+    inside = padded(np.ones((1, *input.shape[1:-1], 1)), pads, int(pad_zeros))
     return total / _windows(inside, window, strides, ones).sum(taps)
 
 

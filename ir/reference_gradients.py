@@ -13,10 +13,15 @@ Array = NDArray[Any]
 
 
 def padded(x: Array, pads: Sequence[int], value: float) -> Array:
-    """`[N, spatial…, C]` with a border of `value`."""
+    """`[N, spatial…, C]` with a border of `value`; without elements where pads are negative."""
     rank = len(pads) // 2
-    widths = [(0, 0), *((pads[i], pads[rank + i]) for i in range(rank)), (0, 0)]
-    return np.pad(x, widths, constant_values=value)
+    sides = [(0, 0), *((pads[i], pads[rank + i]) for i in range(rank)), (0, 0)]
+    inside = tuple(
+        slice(max(-before, 0), size - max(-after, 0))
+        for (before, after), size in zip(sides, x.shape, strict=True)
+    )
+    widths = [(max(before, 0), max(after, 0)) for before, after in sides]
+    return np.pad(x[inside], widths, constant_values=value)
 
 
 def taps(

@@ -6,11 +6,12 @@
     rt.call @concat(inputs = %0, inputs = %x)     %2 = rt.columns %1 first <8> …
         -> %1 {axis = 1}                          rt.call @copy(input = %x) -> %2
 
-Legal for a buffer of its own whose writer can leave a distance between rows (products, maps of f32,
-and a concatenation that is rewritten in the same way), if all that read it but the concatenation
-are maps, which can read such rows, and none of these kernels has another part of the same result on
-its other side. Anything else is copied into its columns. A concatenation of which every input would
-have to be copied stays as it is: one kernel that copies all of them.
+Legal for a buffer of its own whose writer can leave a distance between rows (products, pools, maps
+of f32, and a concatenation that is rewritten in the same way), if all that read it but the
+concatenation are maps and pools, which can read such rows, and none of these kernels but maps has
+another part of the same result on its other side. Anything else is copied into its columns. A
+concatenation of which every input would have to be copied stays as it is: one kernel that copies
+all of them.
 
 Concatenations are visited from the last to the first, so that a chain of them, as in a DenseNet,
 ends in one buffer that grows to the right.
@@ -18,7 +19,7 @@ ends in one buffer that grows to the right.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from xdsl.dialects.builtin import IntegerAttr, LocationAttr, f32
@@ -32,6 +33,10 @@ from tfrc.ir.nn.map import runs_on_vectors
 from tfrc.ir.rt import PRODUCTS
 from tfrc.ir.shape import Dim, buffer, element_of, shape_of
 from tfrc.passes.aliases import covers_root, root
+
+
+POOLS = frozenset({"max_pool", "avg_pool"})
+"""Kernels that have a distance between the pixels that they read, and between those they write."""
 
 
 def joins_columns(op: rt.CallOp) -> bool:
@@ -69,16 +74,30 @@ def can_write(op: rt.CallOp) -> bool:
     """Whether a kernel can leave a distance between the rows that it writes."""
     if op.kernel_name == "map":
         return op.body is not None and runs_on_vectors(op.body.block)
-    return op.kernel_name in PRODUCTS or joins_columns(op)
+    return op.kernel_name in PRODUCTS or op.kernel_name in POOLS or joins_columns(op)
 
 
 def can_read(op: rt.CallOp, value: SSAValue) -> bool:
     """Whether a kernel can read rows with a distance between them."""
-    return (
-        op.kernel_name == "map"
-        and op.body is not None
-        and runs_on_vectors(op.body.block)
-        and shape_of(value) == shape_of(op.outs[0])
+    if op.kernel_name == "map":
+        is_vector = op.body is not None and runs_on_vectors(op.body.block)
+        return is_vector and shape_of(value) == shape_of(op.outs[0])
+    return op.kernel_name in POOLS
+
+
+def can_be_beside(op: rt.CallOp, others: Sequence[SSAValue], target: SSAValue) -> bool:
+    """Whether `op` can work on columns of `target`, if on its other side are `others`.
+
+    Only a map can have other columns of the same buffer there.
+    """
+    return all(
+        root(each) is not target
+        or (
+            op.kernel_name == "map"
+            and isinstance(each.owner, rt.ColumnsOp)
+            and shape_of(each) == shape_of(op.outs[0])
+        )
+        for each in others
     )
 
 
@@ -152,7 +171,7 @@ class Columns:
         return sum(call is reader for call, _ in calls) == 1 and all(
             call is reader
             or alias in call.outs
-            or (can_read(call, alias) and target not in map(root, call.outs))
+            or (can_read(call, alias) and can_be_beside(call, call.outs, target))
             for call, alias in calls
         )
 
@@ -161,7 +180,8 @@ class Columns:
         return all(
             can_write(call)
             and call not in self.kept
-            and target not in map(root, (*call.ins, *call.scratch))
+            and can_be_beside(call, call.ins, target)
+            and target not in map(root, call.scratch)
             for call, alias in calls_of(root(value))
             if alias in call.outs
         )

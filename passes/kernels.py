@@ -92,14 +92,19 @@ def plain(op: Operation) -> Selected:
 def conv(op: ConvOp) -> Selected:
     """A convolution; with padding it needs room for a padded block.
 
-    A filter that is known at run time only is packed into scratch.
+    Along an axis where the filter has one tap, that holds only what the tap sees. A filter that is
+    known at run time only is packed into scratch.
     """
     pads = get_ints(op.pads)
     rank = len(pads) // 2
     scratch = Dim(0, 0)
-    if any(pads):
+    if max(pads) > 0:
         batch, *spatial, channels = shape_of(op.input)
-        extents = [int(d) + pads[i] + pads[rank + i] for i, d in enumerate(spatial)]
+        windows, taps = shape_of(op.result)[1:-1], shape_of(op.filter)
+        extents = [
+            int(windows[i]) if taps[i] == Dim(0, 1) else int(d) + pads[i] + pads[rank + i]
+            for i, d in enumerate(spatial)
+        ]
         scratch = padded_block(batch, prod(extents) * int(channels))
     name, packings = op.name.removeprefix("nn."), {"filter": Packing.PANELS}
     if not is_constant(op.filter):

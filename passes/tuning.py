@@ -29,10 +29,11 @@ WORTH = 0.97
 def layer_of(op: Operation) -> str | None:
     """What decides about the time of `op` with constant weights, for a batch of one, as words.
 
-    That is `conv2d` or `matmul` and its numbers. None if there is only one way to compute it.
+    That is `conv2d` or `matmul` and its numbers. None if there is only one way to compute it, or if
+    it leaves out the edges of its input, for which there are no words.
     """
     match op:
-        case nn.Conv2DOp() if element_of(op.result) == f32:
+        case nn.Conv2DOp() if element_of(op.result) == f32 and min(get_ints(op.pads)) >= 0:
             numbers = [int(d) for d in shape_of(op.input)[1:]]
             *kernel, _, filters = map(int, shape_of(op.filter))
             numbers += [filters, *kernel]

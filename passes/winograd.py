@@ -41,7 +41,12 @@ def best_tile(op: nn.Conv2DOp) -> int | None:
     """The size of the tiles with which Winograd's filtering is fastest; None for a direct sum."""
     steps = {*get_ints(op.strides), *get_ints(op.dilations), int(op.groups.value.data)}
     *kernel, channels, filters = map(int, shape_of(op.filter))
-    if kernel != [3, 3] or steps != {1} or element_of(op.result) != f32:
+    if (
+        kernel != [3, 3]
+        or min(get_ints(op.pads)) < 0
+        or steps != {1}
+        or element_of(op.result) != f32
+    ):
         return None
     _, *image, _ = shape_of(op.result)
     height, width = map(int, image)

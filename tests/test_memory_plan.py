@@ -22,6 +22,8 @@ from tfrc.ir.shape import Dim, N, count, shape_of, tensor
 from tfrc.ir.tf import location
 from tfrc.ir.weights import CompilerContext, WeightStore
 from tfrc.passes import PASSES, PIPELINES
+from tfrc.passes.aliases import root
+from tfrc.passes.columns import POOLS
 from tfrc.passes.elementwise_to_map import ElementwiseToMapPass
 from tfrc.passes.free_early import FreeEarlyPass
 from tfrc.passes.in_place import InPlacePass
@@ -44,8 +46,8 @@ def weight(block: Block, *shape: int) -> SSAValue:
 def random_function(draw: st.DrawFn) -> FuncOp:
     """A graph of residuals, fans, concats, slices, pads and reshapes on [N, 4, 6] and [2, 4, 6].
 
-    Among them are residual blocks, cells of branches that a concat joins, and what a dense block
-    does: a concat with something computed of the rest.
+    Among them are residual blocks, cells of branches and of pools that a concat joins, and what a
+    dense block does: a concat with something computed of the rest.
     """
     shapes = [(N, 4, 6), (N, 4, 6), (2, 4, 6)]
     block = Block(arg_types=[tensor(f32, shape) for shape in shapes])
@@ -92,6 +94,13 @@ def random_function(draw: st.DrawFn) -> FuncOp:
                 first = add(nn.MatMulOp(x, weight(block, channels, channels)))
                 second = add(nn.MatMulOp(y, weight(block, channels, 3)))
                 op = nn.ConcatOp([first, second, add(nn.MulOp(first, y)), x], last)
+            case "pools" if len(shape) == 3 and count(shape).at(1) < 2000:
+                around = {"window": [3], "strides": [1], "pads": [1, 1]}
+                first = add(nn.MatMulOp(x, weight(block, int(shape[2]), int(shape[2]))))
+                mean = add(nn.AvgPoolOp(first, pad_zeros=draw(st.booleans()), **around))
+                largest = add(nn.MaxPoolOp(y, pad_zeros=draw(st.booleans()), **around))
+                parts = [largest, first, add(nn.SubOp(mean, first)), add(nn.AddOp(mean, largest))]
+                op = nn.ConcatOp(draw(st.permutations(parts)), last)
             case "grow" if count(shape).at(1) < 2000:
                 channels = int(shape[-1])
                 scaled = add(nn.MulOp(x, weight(block, channels)))
@@ -123,8 +132,8 @@ def random_function(draw: st.DrawFn) -> FuncOp:
 
 
 KINDS = (
-    "relu add softmax layer_norm weight matmul scores conv block cell grow reshape concat slice "
-    "row pad transpose"
+    "relu add softmax layer_norm weight matmul scores conv block cell pools grow reshape concat "
+    "slice row pad transpose"
 ).split()
 
 
@@ -223,6 +232,23 @@ def adds_in_columns(function: FuncOp) -> bool:
     )
 
 
+def maps_beside_columns(function: FuncOp) -> bool:
+    return any(
+        isinstance(value.owner, rt.ColumnsOp)
+        and isinstance(op.outs[0].owner, rt.ColumnsOp)
+        and root(value) is root(op.outs[0])
+        for op in calls(function)
+        if op.kernel_name == "map"
+        for value in op.ins
+    )
+
+
+def pools_columns(function: FuncOp) -> bool:
+    pools = [op for op in calls(function) if op.kernel_name in POOLS]
+    reads = any(isinstance(op.ins[0].owner, rt.ColumnsOp) for op in pools)
+    return reads and any(isinstance(op.outs[0].owner, rt.ColumnsOp) for op in pools)
+
+
 def reads_columns(function: FuncOp) -> bool:
     kernels = {op.kernel_name for op in calls(function)}
     return "concat" not in kernels and any(
@@ -232,7 +258,14 @@ def reads_columns(function: FuncOp) -> bool:
 
 def test_such_functions_exist() -> None:
     """What the random functions are for is among them."""
-    missing = [runs_in_parts, adds_in_place, adds_in_columns, reads_columns]
+    missing = [
+        runs_in_parts,
+        adds_in_place,
+        adds_in_columns,
+        reads_columns,
+        maps_beside_columns,
+        pools_columns,
+    ]
 
     @given(modules())
     @settings(max_examples=300, deadline=None, derandomize=True, database=None)

@@ -187,14 +187,17 @@ class Graph:
                 orders = ((0, 2, 1, 3), (0, 1, 2, 3), (0, 3, 1, 2), (0, 2, 3, 1))
                 return self.put(nn.TransposeOp(x, self.random.choice(orders)))
             case "pad":
-                pads = self.random.choice(([0, 1, 1, 0], [0, 0, 0, 0]))
-                return self.put(nn.PadOp(x, pads, pads, FloatAttr(0.0, f32)))
+                pads = self.random.choice(([0, 1, 1, 0], [0, 0, 2, 0], [0, 0, 0, 0]))
+                padded = self.put(nn.PadOp(x, pads, pads, FloatAttr(0.0, f32)))
+                # So that what follows is often a pool, and often a convolution.
+                return self.linear(padded) if self.random.random() < 0.5 else padded
             case "concat":
                 return self.put(nn.ConcatOp([x] * self.random.choice((1, 2)), 1))
             case "slice":
                 n, h, w, c = shape_of(x)
-                rows = (int(h) + 1) // 2
-                return self.put(nn.SliceOp(x, [0] * 4, (n, rows, w, c), [1, 2, 1, 1]))
+                begin = self.random.randint(0, int(h) - 1)
+                rows = (int(h) - begin + 1) // 2
+                return self.put(nn.SliceOp(x, [0, begin, 0, 0], (n, rows, w, c), [1, 2, 1, 1]))
             case "reverse":
                 return self.put(nn.ReverseOp(x, [2]))
             case "softmax":
@@ -203,7 +206,7 @@ class Graph:
                 return self.put(nn.TileOp(x, [1, 1, 1, 1]))
 
     def linear(self, x: SSAValue) -> SSAValue:
-        channels = int(shape_of(x)[-1])
+        h, w, channels = map(int, shape_of(x)[1:])
         pads = self.random.choice(([0] * 4, [1] * 4))
         match self.random.choice(("conv2d", "depthwise", "matmul", "max_pool", "avg_pool")):
             case "conv2d":
@@ -215,9 +218,19 @@ class Graph:
             case "matmul":
                 return self.put(nn.MatMulOp(x, self.weight(channels, 4)))
             case "max_pool":
-                return self.put(nn.MaxPoolOp(x, window=[2, 2], strides=[1, 1], pads=[0, 0, 1, 1]))
+                pads = self.random.choice(([0, 0, 1, 1], [0] * 4)) if min(h, w) > 1 else [0, 0, 1, 1]
+                return self.put(nn.MaxPoolOp(x, window=[2, 2], strides=[1, 1], pads=pads))
             case _:
-                return self.put(nn.AvgPoolOp(x, window=[1, 1], strides=[1, 1], pads=[0] * 4))
+                size = self.random.choice((1, 2)) if min(h, w) > 1 else 1
+                pads = [0, 0, size - 1, 0]
+                pool = nn.AvgPoolOp(
+                    x,
+                    window=[size, size],
+                    strides=[1, 2],
+                    pads=pads,
+                    pad_zeros=self.random.random() < 0.5,
+                )
+                return self.put(pool)
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfrc.backend_rust import rust
-from tfrc.backend_rust.calls import Call, Printed, activation, chain
+from tfrc.backend_rust.calls import Call, Printed, activation, chain, with_columns
 from tfrc.backend_rust.kernels.registry import prints
 from tfrc.backend_rust.options import EmitError
 from tfrc.ir.rt import PACKED, REGISTER_TILE
@@ -24,10 +24,10 @@ def with_activation(call: Call) -> tuple[str, str, bool]:
 
 def rows_of_product(call: Call) -> list[tuple[str, str, bool]]:
     """The builders for a residual that lies in the output, and for columns of the output."""
-    residual, columns = call.named("residual"), call.out.columns
+    residual = call.named("residual")
     return [
         ("accumulate", "", residual is not None and residual.in_place),
-        ("columns", ", ".join(map(rust.integer, columns or ())), columns is not None),
+        with_columns("columns", call.out),
     ]
 
 
@@ -41,7 +41,8 @@ def conv_params(call: Call, filter: Sequence[int]) -> str:
     """`Conv2d::new([8, 8, 1], 16, [3, 3]).pads([1, 1, 1, 1])` for a filter of that shape."""
     image = [int(d) for d in call.operand("input").shape[1:]]
     *kernel, _, channels = filter
-    strides, dilations, pads = map(call.ints, ("strides", "dilations", "pads"))
+    strides, dilations, sides = map(call.ints, ("strides", "dilations", "pads"))
+    pads, crop = [max(side, 0) for side in sides], [max(-side, 0) for side in sides]
     groups = call.number("groups", 1)
     return chain(
         f"Conv{len(kernel)}d::new({rust.array(image)}, {rust.integer(channels)}, "
@@ -49,6 +50,7 @@ def conv_params(call: Call, filter: Sequence[int]) -> str:
         ("strides", squeezed(strides), set(strides) != {1}),
         ("dilations", squeezed(dilations), set(dilations) != {1}),
         ("pads", rust.array(pads), any(pads)),
+        ("crop", rust.array(crop), any(crop)),
         ("groups", rust.integer(groups), groups != 1),
         with_register_tile(call),
         with_activation(call),

@@ -40,12 +40,17 @@ MAX_OPERANDS = 6
 
 @prints("map")
 def map_(call: Call) -> Printed:
-    """`map(threads, &MulAdd, [same(x), channel(y)], out)`, or `map_any` for other types."""
+    """`map(threads, &MulAdd, [same(x), channel(y)], out)`, or `map_any` for other types.
+
+    Operands in the result come first: what it is computed over, or other columns of what it is in.
+    """
     assert call.body is not None, "a map has a body"
     in_place = [x for x in call.operands if x.in_place]
-    others = [x for x in call.operands if not x.in_place]
-    order = iter(range(int(bool(in_place)), len(call.operands) + 1))
-    positions = [0 if x.in_place else next(order) for x in call.operands]
+    beside = [x for x in call.operands if x.beside]
+    others = [x for x in call.operands if not (x.in_place or x.beside)]
+    held = len(beside) + int(bool(in_place))
+    order = {True: iter(range(held)), False: iter(range(held, held + len(others)))}
+    positions = [0 if x.in_place else next(order[x.beside]) for x in call.operands]
     forms = [form(x, call.out) for x in others]
     texts = [expression for _, expression in forms]
     uses = frozenset(name for name, _ in forms)
@@ -55,8 +60,10 @@ def map_(call: Call) -> Printed:
         arguments = [region, call.out.slice, operands] if in_place else [region, operands]
         arguments += [] if in_place else [call.out.slice]
         if call.out.columns:
-            function = "map_columns"
+            function = "map_columns_beside" if beside else "map_columns"
             arguments.insert(-1, columns(call.out))
+            if beside:
+                arguments.insert(1, rust.array(x.columns[0] for x in beside if x.columns))
         if any(x.columns for x in (*others, call.out)):
             uses |= {"Columns"}
         return Printed(function, arguments, threads=True, uses=uses)

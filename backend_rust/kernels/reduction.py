@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfrc.backend_rust import rust
-from tfrc.backend_rust.calls import Call, Printed
+from tfrc.backend_rust.calls import Call, Printed, chain, with_columns
 from tfrc.backend_rust.kernels.registry import prints
 from tfrc.backend_rust.options import EmitError
 from tfrc.ir.shape import Dim, Shape, count, text
@@ -27,12 +27,14 @@ def pool(call: Call) -> Printed:
     zeros = [0] * (2 - rank)
     sides = [*zeros, *pads[:rank], *zeros, *pads[rank:]]
     lists = ([*ones, *spatial, channels], [*ones, *window], [*ones, *strides], sides)
-    return Printed(
-        call.kernel.replace("pool", "pool2d"),
-        [*(operand.slice for operand in call.operands), call.out.slice],
-        f"Pool2d::new({', '.join(map(rust.array, lists))})",
-        threads=True,
+    new = "with_zeros" if call.flag("pad_zeros") else "new"
+    params = chain(
+        f"Pool2d::{new}({', '.join(map(rust.array, lists))})",
+        with_columns("input_columns", x),
+        with_columns("columns", call.out),
     )
+    arguments = [*(operand.slice for operand in call.operands), call.out.slice]
+    return Printed(call.kernel.replace("pool", "pool2d"), arguments, params, threads=True)
 
 
 def around(shape: Shape, axes: Sequence[int]) -> tuple[Dim, Dim]:

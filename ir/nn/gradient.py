@@ -19,7 +19,7 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from tfrc.ir.nn.base import IntArray, get_ints, ints, require, require_shape
-from tfrc.ir.nn.linear import window_shape
+from tfrc.ir.nn.linear import require_pads, window_shape
 from tfrc.ir.shape import Dim, Shape, as_shape, element_of, rank_of, shape_of, tensor, text
 
 
@@ -74,6 +74,7 @@ class FilterGradientOp(IRDLOperation, ABC):
             input[-1] == channels,
             f"{self.name}: the filter takes {channels} channels, but input has {input[-1]}",
         )
+        require_pads(self.name, pads)
         sizes = window_shape(input[1:-1], [int(d) for d in filter[:rank]], strides, dilations, pads)
         require(
             sizes is not None,
@@ -159,6 +160,7 @@ class MaxPoolGradOp(IRDLOperation):
             f"{self.name}: input has rank {len(shape)}, window {rank}, {len(strides)} strides and "
             f"{len(pads)} pads",
         )
+        require_pads(self.name, pads)
         sizes = window_shape(shape[1:-1], window, strides, [1] * rank, pads)
         require(
             sizes is not None,

@@ -82,8 +82,16 @@ def window_shape(
     return tuple(known) if len(known) == rank else None
 
 
+def require_pads(name: str, pads: Sequence[int]) -> None:
+    """Raise if a pad is negative: only convolutions leave out what is at the edges."""
+    require(min(pads, default=0) >= 0, f"{name}: there are negative pads in {list(pads)}")
+
+
 class ConvOp(EpilogueOp, ABC):
-    """A convolution: input `[N, spatial…, C_in]`, filter `[spatial…, C_in/groups, C_out]`."""
+    """A convolution: input `[N, spatial…, C_in]`, filter `[spatial…, C_in/groups, C_out]`.
+
+    Negative pads leave out so many elements at that side of the input.
+    """
 
     input = operand_def(TensorType)
     filter = operand_def(TensorType)
@@ -245,6 +253,7 @@ class DepthwiseConv2DOp(EpilogueOp):
             f"{self.name}: filter has {channels} channels, but input has {input[-1]}",
         )
         strides, dilations, pads = map(get_ints, (self.strides, self.dilations, self.pads))
+        require_pads(self.name, pads)
         sizes = window_shape(input[1:-1], kernel, strides, dilations, pads)
         require(
             sizes is not None,

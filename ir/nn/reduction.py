@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import (
     FloatAttr,
     IntegerAttr,
     TensorType,
+    UnitAttr,
     f32,
     i64,
 )
@@ -23,6 +24,7 @@ from xdsl.irdl import (
     base,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     result_def,
     traits_def,
@@ -30,34 +32,50 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from tfrc.ir.nn.base import IntArray, get_ints, ints, require, require_shape
-from tfrc.ir.nn.linear import window_shape
+from tfrc.ir.nn.linear import require_pads, window_shape
 from tfrc.ir.shape import Dim, Shape, element_of, rank_of, shape_of, tensor, text
 
 
 class PoolOp(IRDLOperation, ABC):
-    """A window that slides over the spatial dimensions of `[N, H, W, C]`."""
+    """A window that slides over the spatial dimensions of `[N, H, W, C]`.
+
+    In the `pads` there are no elements, so that each window has to reach into the input; with
+    `pad_zeros` there are zeros, which count like all others (ONNX's `count_include_pad`).
+    """
 
     input = operand_def(TensorType)
     result = result_def(TensorType)
     window = prop_def(IntArray)
     strides = prop_def(IntArray)
     pads = prop_def(IntArray)
+    pad_zeros = opt_prop_def(UnitAttr)
 
     traits = traits_def(Pure())
     assembly_format = (
         "$input `window` `=` $window `strides` `=` $strides `pads` `=` $pads"
-        " attr-dict `:` functional-type(operands, results)"
+        " (`pad_zeros` $pad_zeros^)? attr-dict `:` functional-type(operands, results)"
     )
 
     def __init__(
-        self, input: SSAValue, *, window: Sequence[int], strides: Sequence[int], pads: Sequence[int]
+        self,
+        input: SSAValue,
+        *,
+        window: Sequence[int],
+        strides: Sequence[int],
+        pads: Sequence[int],
+        pad_zeros: bool = False,
     ):
         n, *spatial, channels = shape_of(input)
         sizes = window_shape(spatial, window, strides, [1] * len(spatial), pads) or ()
         super().__init__(
             operands=[input],
             result_types=[tensor(element_of(input), (n, *sizes, channels))],
-            properties={"window": ints(window), "strides": ints(strides), "pads": ints(pads)},
+            properties={
+                "window": ints(window),
+                "strides": ints(strides),
+                "pads": ints(pads),
+                "pad_zeros": UnitAttr() if pad_zeros else None,
+            },
         )
 
     def verify_(self) -> None:
@@ -69,25 +87,32 @@ class PoolOp(IRDLOperation, ABC):
             f"{self.name}: input has rank {len(shape)}, window {rank}, {len(strides)} strides and "
             f"{len(pads)} pads",
         )
+        require_pads(self.name, pads)
         sizes = window_shape(shape[1:-1], window, strides, [1] * rank, pads)
         require(
             sizes is not None,
             f"{self.name}: window {'x'.join(map(str, window))} does not fit into "
             f"{text(shape[1:-1])}",
         )
+        require(
+            self.pad_zeros is not None
+            or all(pad < size for pad, size in zip(pads, (*window, *window), strict=True)),
+            f"{self.name}: pads {list(pads)} without zeros hold windows of "
+            f"{'x'.join(map(str, window))}",
+        )
         require_shape(self.name, "result", self.result, (shape[0], *(sizes or ()), shape[-1]))
 
 
 @irdl_op_definition
 class MaxPoolOp(PoolOp):
-    """`result[n,y,x,c]` = the largest element of the window; padding never wins."""
+    """`result[n,y,x,c]` = the largest element of the window; padding without zeros never wins."""
 
     name = "nn.max_pool"
 
 
 @irdl_op_definition
 class AvgPoolOp(PoolOp):
-    """`result[n,y,x,c]` = the mean of the window's elements that lie inside the input."""
+    """`result[n,y,x,c]` = the mean of the window's elements, which without zeros are inside."""
 
     name = "nn.avg_pool"
 

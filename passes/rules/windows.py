@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from xdsl.ir import Operation, SSAValue
 
 from tfrc.ir import nn
-from tfrc.ir.nn.activation import Activation
 from tfrc.ir.nn.base import get_ints, ints
-from tfrc.ir.nn.linear import ConvOp, EpilogueOp
-from tfrc.ir.shape import Dim, shape_of
+from tfrc.ir.nn.linear import ConvOp
+from tfrc.ir.shape import shape_of
 from tfrc.passes.matching import Replacement, Rules
 
 RULES = Rules()
@@ -57,72 +56,58 @@ def pad_into_convolution(op: ConvOp | nn.DepthwiseConv2DOp) -> Replacement | Non
 def slice_into_convolution(op: ConvOp) -> Replacement | None:
     """A convolution that looks at single pixels passes over those that a slice leaves out.
 
-    The slice starts at the first pixel: a convolution has no other place to start.
+    Negative pads leave out what is before its first pixel, and behind its last if that is as much
+    as a stride.
     """
     part = op.input.owner
     if not isinstance(part, nn.SliceOp) or any(get_ints(op.pads)):
         return None
     if any(int(size) != 1 for size in shape_of(op.filter)[:-2]):
         return None
-    first, steps = part.begin.dims, get_ints(part.strides)
-    if any(begin != Dim(0, 0) for begin in first) or steps[0] != 1 or steps[-1] != 1:
-        return None
+    steps = get_ints(part.strides)
     source, taken = shape_of(part.input), shape_of(part.result)
     if source[0] != taken[0] or source[-1] != taken[-1] or min(steps) < 1:
+        return None
+    if not all(begin.is_static for begin in part.begin.dims):
         return None
     strides = [
         step * stride for step, stride in zip(steps[1:-1], get_ints(op.strides), strict=True)
     ]
-    result = shape_of(op.result)[1:-1]
-    if any(
-        (int(extent) - 1) // stride + 1 != int(size)
-        for extent, stride, size in zip(source[1:-1], strides, result, strict=True)
+    before, after = [-int(begin) for begin in part.begin.dims[1:-1]], list[int]()
+    for extent, first, stride, windows in zip(
+        source[1:-1], before, strides, shape_of(op.result)[1:-1], strict=True
     ):
-        return None
-    return reading(op, part.input, strides=strides)
+        unseen = int(extent) + first - (int(windows) - 1) * stride - 1
+        after.append(-unseen if unseen >= stride else 0)
+    return reading(op, part.input, strides=strides, pads=[*before, *after])
 
 
-NONNEGATIVE = (nn.ReluOp, nn.Relu6Op, nn.SigmoidOp, nn.HardSigmoidOp, nn.ExpOp, nn.AbsOp)
-NONNEGATIVE_ACTIVATIONS = frozenset(
-    {
-        Activation.Relu,
-        Activation.Relu6,
-        Activation.Sigmoid,
-        Activation.HardSigmoid,
-        Activation.Softplus,
-        Activation.Exp,
-    }
-)
+@RULES.on(nn.MaxPoolOp, nn.AvgPoolOp)
+def pad_into_pool(op: nn.MaxPoolOp | nn.AvgPoolOp) -> Replacement | None:
+    """A pool pads with zeros itself, unless it pads with what is no element already.
 
-
-def is_nonnegative(value: SSAValue) -> bool:
-    """Whether no element of `value` is below zero, as far as its producer tells."""
-    op = value.owner
-    if isinstance(op, EpilogueOp):
-        return op.activation is not None and op.activation.activation in NONNEGATIVE_ACTIVATIONS
-    return isinstance(op, NONNEGATIVE)
-
-
-@RULES.on(nn.MaxPoolOp)
-def pad_into_max_pool(op: nn.MaxPoolOp) -> Replacement | None:
-    """The padding of a max pool never wins; nor does -∞, or a zero beside elements >= 0.
-
-    Each window must hold an element of the input, so no pad may be as large as the window.
+    -∞ never wins in a max pool, as if it were no element, if each window holds one of the input.
     """
     pad = op.input.owner
     if not isinstance(pad, nn.PadOp):
         return None
-    value = float(pad.value.value.data)
-    if not (value == -math.inf or (value == 0 and is_nonnegative(pad.input))):
+    outer, window, inner = spatial_pads(pad), get_ints(op.window), get_ints(op.pads)
+    if outer is None or all(size == 1 for size in window):
         return None
-    outer = spatial_pads(pad)
-    if outer is None:
+    pads, value = [a + b for a, b in zip(outer, inner, strict=True)], pad.value.value.data
+    if value == 0 and (op.pad_zeros is not None or not any(inner)):
+        pad_zeros = True
+    elif (
+        value == -math.inf
+        and isinstance(op, nn.MaxPoolOp)
+        and op.pad_zeros is None
+        and all(amount < size for amount, size in zip(pads, (*window, *window), strict=True))
+    ):
+        pad_zeros = False
+    else:
         return None
-    pads = [a + b for a, b in zip(outer, get_ints(op.pads), strict=True)]
-    window = get_ints(op.window)
-    if any(amount >= size for amount, size in zip(pads, (*window, *window), strict=True)):
-        return None
-    return nn.MaxPoolOp(pad.input, window=window, strides=get_ints(op.strides), pads=pads)
+    strides = get_ints(op.strides)
+    return type(op)(pad.input, window=window, strides=strides, pads=pads, pad_zeros=pad_zeros)
 
 
 @RULES.on(nn.MaxPoolOp, nn.AvgPoolOp)
@@ -166,7 +151,7 @@ def pool_before_pointwise(op: nn.AvgPoolOp) -> Replacement | None:
     conv = op.input.owner
     if not isinstance(conv, nn.Conv2DOp) or not op.input.has_one_use():
         return None
-    if conv.activation is not None or conv.residual is not None:
+    if op.pad_zeros is not None or conv.activation is not None or conv.residual is not None:
         return None
     pointwise = (
         all(int(size) == 1 for size in shape_of(conv.filter)[:2])

@@ -30,7 +30,7 @@ func.func @packing(%x: tensor<?x6xf32>, %w: tensor<6x20xf32>, %b: tensor<20xf32>
 func.func @reduction(%x: tensor<?x8x8x4xf32>, %b: tensor<?x4xi1>, %i: tensor<?x4xi32>) -> (tensor<?x4x4x4xf32>, tensor<?x4x4x4xf32>, tensor<?x4xf32>, tensor<?x1x1x4xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x4xf32>, tensor<?xi1>, tensor<?xi1>, tensor<?x8x8xi64>, tensor<?x8x4xi32>, tensor<?x8x8x4xf32>, tensor<?x8x8x4xf32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>, tensor<?xi32>) {
   %c = nn.weight @c : tensor<4xf32>
   %0 = nn.max_pool %x window = [3, 3] strides = [2, 2] pads = [0, 0, 1, 1] : (tensor<?x8x8x4xf32>) -> tensor<?x4x4x4xf32>
-  %1 = nn.avg_pool %x window = [3, 2] strides = [2, 2] pads = [1, 0, 0, 0] : (tensor<?x8x8x4xf32>) -> tensor<?x4x4x4xf32>
+  %1 = nn.avg_pool %x window = [3, 2] strides = [2, 2] pads = [1, 0, 0, 0] pad_zeros : (tensor<?x8x8x4xf32>) -> tensor<?x4x4x4xf32>
   %2 = nn.sum %x axes = [1, 2] keep_dims = false : (tensor<?x8x8x4xf32>) -> tensor<?x4xf32>
   %3 = nn.mean %x axes = [1, 2] keep_dims = true : (tensor<?x8x8x4xf32>) -> tensor<?x1x1x4xf32>
   %4 = nn.max %x axes = [3] keep_dims = false : (tensor<?x8x8x4xf32>) -> tensor<?x8x8xf32>

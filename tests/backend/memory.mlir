@@ -56,3 +56,12 @@ func.func @parts(%x: tensor<?x8x4xf32>, %y: tensor<4x6xf32>) -> (tensor<?x10x3xf
   %7 = nn.concat %6, %5 axis = 1 : (tensor<2x6xf32>, tensor<2x6xf32>) -> tensor<2x12xf32>
   func.return %2, %7 : tensor<?x10x3xf32>, tensor<2x12xf32>
 }
+func.func @pools(%x: tensor<?x9x9x8xf32>) -> tensor<?x4x4x24xf32> {
+  %f = nn.weight @f1 : tensor<1x1x8x8xf32>
+  %0 = nn.conv2d %x, %f strides = [2, 2] pads = [-1, -1, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x9x9x8xf32>, tensor<1x1x8x8xf32> -> tensor<?x4x4x8xf32>
+  %1 = nn.avg_pool %0 window = [3, 3] strides = [1, 1] pads = [1, 1, 1, 1] : (tensor<?x4x4x8xf32>) -> tensor<?x4x4x8xf32>
+  %2 = nn.sub %1, %0 : tensor<?x4x4x8xf32>
+  %3 = nn.max_pool %x window = [3, 3] strides = [2, 2] pads = [0, 0, 0, 0] : (tensor<?x9x9x8xf32>) -> tensor<?x4x4x8xf32>
+  %4 = nn.concat %0, %2, %3 axis = 3 : (tensor<?x4x4x8xf32>, tensor<?x4x4x8xf32>, tensor<?x4x4x8xf32>) -> tensor<?x4x4x24xf32>
+  func.return %4 : tensor<?x4x4x24xf32>
+}

@@ -106,19 +106,41 @@ func.func @pad_convolution(%x: tensor<?x4x4x2xf32>, %w: tensor<3x3x2x5xf32>) -> 
   func.return %1 : tensor<?x2x3x5xf32>
 }
 
-// Zeros may win against negative elements, but not after a ReLU.
-// CHECK-LABEL: @pad_max_pool
-// CHECK:       [[R:%.*]] = nn.relu %x
-// CHECK-NEXT:  nn.max_pool [[R]] {{.*}} pads = [1, 1, 1, 1]
-// CHECK-NEXT:  [[P:%.*]] = nn.pad %x
-// CHECK-NEXT:  nn.max_pool [[P]] {{.*}} pads = [0, 0, 0, 0]
-func.func @pad_max_pool(%x: tensor<?x4x4x2xf32>) -> (tensor<?x2x2x2xf32>, tensor<?x2x2x2xf32>) {
-  %r = nn.relu %x : tensor<?x4x4x2xf32>
-  %0 = nn.pad %r before = [0, 1, 1, 0] after = [0, 1, 1, 0] value = 0.0 : f32 : (tensor<?x4x4x2xf32>) -> tensor<?x6x6x2xf32>
+// A filter of several pixels sees what a slice leaves out.
+// CHECK-LABEL: @slice_stays_before_convolution
+// CHECK-NEXT:    [[S:%.*]] = nn.slice %x
+// CHECK-NEXT:    nn.conv2d [[S]], %w
+func.func @slice_stays_before_convolution(%x: tensor<?x4x8x2xf32>, %w: tensor<1x3x2x5xf32>) -> tensor<?x4x1x5xf32> {
+  %0 = nn.slice %x begin = <0, 0, 1, 0> strides = [1, 1, 2, 1] : (tensor<?x4x8x2xf32>) -> tensor<?x4x3x2xf32>
+  %1 = nn.conv2d %0, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x4x3x2xf32>, tensor<1x3x2x5xf32> -> tensor<?x4x1x5xf32>
+  func.return %1 : tensor<?x4x1x5xf32>
+}
+
+// Zeros are elements like others, also for pools that share them; -∞ is none.
+// CHECK-LABEL: @pad_pool
+// CHECK-NEXT:  nn.max_pool %x window = [3, 3] strides = [2, 2] pads = [1, 1, 1, 1] pad_zeros :
+// CHECK-NEXT:  nn.avg_pool %x window = [3, 3] strides = [2, 2] pads = [1, 1, 1, 1] pad_zeros :
+// CHECK-NEXT:  nn.max_pool %x window = [3, 3] strides = [2, 2] pads = [1, 1, 1, 1] :
+func.func @pad_pool(%x: tensor<?x4x4x2xf32>) -> (tensor<?x2x2x2xf32>, tensor<?x2x2x2xf32>, tensor<?x2x2x2xf32>) {
+  %0 = nn.pad %x before = [0, 1, 1, 0] after = [0, 1, 1, 0] value = 0.0 : f32 : (tensor<?x4x4x2xf32>) -> tensor<?x6x6x2xf32>
   %1 = nn.max_pool %0 window = [3, 3] strides = [2, 2] pads = [0, 0, 0, 0] : (tensor<?x6x6x2xf32>) -> tensor<?x2x2x2xf32>
-  %2 = nn.pad %x before = [0, 1, 1, 0] after = [0, 1, 1, 0] value = 0.0 : f32 : (tensor<?x4x4x2xf32>) -> tensor<?x6x6x2xf32>
-  %3 = nn.max_pool %2 window = [3, 3] strides = [2, 2] pads = [0, 0, 0, 0] : (tensor<?x6x6x2xf32>) -> tensor<?x2x2x2xf32>
-  func.return %1, %3 : tensor<?x2x2x2xf32>, tensor<?x2x2x2xf32>
+  %2 = nn.avg_pool %0 window = [3, 3] strides = [2, 2] pads = [0, 0, 0, 0] : (tensor<?x6x6x2xf32>) -> tensor<?x2x2x2xf32>
+  %3 = nn.pad %x before = [0, 1, 1, 0] after = [0, 1, 1, 0] value = 0xFF800000 : f32 : (tensor<?x4x4x2xf32>) -> tensor<?x6x6x2xf32>
+  %4 = nn.max_pool %3 window = [3, 3] strides = [2, 2] pads = [0, 0, 0, 0] : (tensor<?x6x6x2xf32>) -> tensor<?x2x2x2xf32>
+  func.return %1, %2, %4 : tensor<?x2x2x2xf32>, tensor<?x2x2x2xf32>, tensor<?x2x2x2xf32>
+}
+
+// Zeros around a pool that leaves out what is outside of them, ones around, and -∞ alone in a window.
+// CHECK-LABEL: @pad_stays_before_pool
+// CHECK-COUNT-3: nn.pad %x
+func.func @pad_stays_before_pool(%x: tensor<?x4x4x2xf32>) -> (tensor<?x3x3x2xf32>, tensor<?x2x2x2xf32>, tensor<?x3x3x2xf32>) {
+  %0 = nn.pad %x before = [0, 1, 1, 0] after = [0, 1, 1, 0] value = 0.0 : f32 : (tensor<?x4x4x2xf32>) -> tensor<?x6x6x2xf32>
+  %1 = nn.max_pool %0 window = [3, 3] strides = [2, 2] pads = [1, 1, 0, 0] : (tensor<?x6x6x2xf32>) -> tensor<?x3x3x2xf32>
+  %2 = nn.pad %x before = [0, 1, 1, 0] after = [0, 1, 1, 0] value = 1.0 : f32 : (tensor<?x4x4x2xf32>) -> tensor<?x6x6x2xf32>
+  %3 = nn.avg_pool %2 window = [3, 3] strides = [2, 2] pads = [0, 0, 0, 0] : (tensor<?x6x6x2xf32>) -> tensor<?x2x2x2xf32>
+  %4 = nn.pad %x before = [0, 2, 2, 0] after = [0, 0, 0, 0] value = 0xFF800000 : f32 : (tensor<?x4x4x2xf32>) -> tensor<?x6x6x2xf32>
+  %5 = nn.max_pool %4 window = [2, 2] strides = [2, 2] pads = [0, 0, 0, 0] : (tensor<?x6x6x2xf32>) -> tensor<?x3x3x2xf32>
+  func.return %1, %3, %5 : tensor<?x3x3x2xf32>, tensor<?x2x2x2xf32>, tensor<?x3x3x2xf32>
 }
 
 // CHECK-LABEL: @tensordot
@@ -188,11 +210,9 @@ func.func @slice_of_pad(%x: tensor<?x4x8x2xf32>, %w: tensor<1x1x2x5xf32>) -> ten
 
 // This one takes some of it, begins behind the first pixel, and ends before the last.
 // CHECK-LABEL: @slice_with_padding
-// CHECK-NEXT:    [[P:%.*]] = nn.pad %x
-// CHECK-NEXT:    [[S:%.*]] = nn.slice [[P]]
-// CHECK-NEXT:    [[C:%.*]] = nn.conv2d [[S]], %w
-// CHECK-NEXT:    [[T:%.*]] = nn.slice %x
-// CHECK-NEXT:    nn.conv2d [[T]], %w
+// CHECK-NEXT:    nn.conv2d %x, %w strides = [2, 1] pads = [-2, 0, 1, 0]
+// CHECK-NEXT:    nn.conv2d %x, %w strides = [1, 1] pads = [0, 0, 0, -5]
+// CHECK-NEXT:    func.return
 func.func @slice_with_padding(%x: tensor<?x4x8x2xf32>, %w: tensor<1x1x2x5xf32>) -> (tensor<?x2x8x5xf32>, tensor<?x4x3x5xf32>) {
   %0 = nn.pad %x before = [0, 0, 0, 0] after = [0, 1, 0, 0] value = 0.0 : f32 : (tensor<?x4x8x2xf32>) -> tensor<?x5x8x2xf32>
   %1 = nn.slice %0 begin = <0, 2, 0, 0> strides = [1, 2, 1, 1] : (tensor<?x5x8x2xf32>) -> tensor<?x2x8x2xf32>

@@ -293,6 +293,40 @@ func.func @columns(%x: memref<?x4xf32>, %y: memref<?x4xf32>, %out: memref<12xf32
   func.return
 }
 
+// Pools read and write columns; a map writes some beside others that it reads.
+// CHECK-LABEL: func.func @cell_of_pools
+// CHECK-NEXT:    [[W:%.*]] = rt.weight
+// CHECK-NEXT:    [[A:%.*]] = rt.columns %out first <0> : memref<1x4x12xf32> to memref<1x4x4xf32>
+// CHECK-NEXT:    rt.call @matmul(lhs = %x, rhs = [[W]]) -> [[A]]
+// CHECK-NEXT:    [[P:%.*]] = memref.alloc() : memref<1x4x4xf32>
+// CHECK-NEXT:    rt.call @avg_pool(input = [[A]]) -> [[P]]
+// CHECK-NEXT:    [[B:%.*]] = rt.columns %out first <4>
+// CHECK-NEXT:    rt.call @map(inputs = [[P]], inputs = [[A]]) -> [[B]]
+// CHECK:         [[C:%.*]] = rt.columns %out first <8>
+// CHECK-NEXT:    rt.call @max_pool(input = %x) -> [[C]]
+// CHECK-NOT:     rt.call
+func.func @cell_of_pools(%x: memref<1x4x4xf32>, %out: memref<1x4x12xf32>) {
+  %w = rt.weight @w packing "panels" : memref<4x4xf32>
+  %0 = memref.alloc() : memref<1x4x4xf32>
+  rt.call @matmul(lhs = %x, rhs = %w) -> %0 : (memref<1x4x4xf32>, memref<4x4xf32>) -> memref<1x4x4xf32>
+  %1 = memref.alloc() : memref<1x4x4xf32>
+  rt.call @avg_pool(input = %0) -> %1 {window = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 1, 1>, pad_zeros} : (memref<1x4x4xf32>) -> memref<1x4x4xf32>
+  %2 = memref.alloc() : memref<1x4x4xf32>
+  rt.call @map(inputs = %1, inputs = %0) -> %2 : (memref<1x4x4xf32>, memref<1x4x4xf32>) -> memref<1x4x4xf32> {
+  ^bb0(%a: f32, %b: f32):
+    %8 = nn.sub %a, %b : f32
+    nn.yield %8 : f32
+  }
+  %3 = memref.alloc() : memref<1x4x4xf32>
+  rt.call @max_pool(input = %x) -> %3 {window = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 1, 1>} : (memref<1x4x4xf32>) -> memref<1x4x4xf32>
+  rt.call @concat(inputs = %0, inputs = %2, inputs = %3) -> %out {axis = 2 : i64} : (memref<1x4x4xf32>, memref<1x4x4xf32>, memref<1x4x4xf32>) -> memref<1x4x12xf32>
+  memref.dealloc %0 : memref<1x4x4xf32>
+  memref.dealloc %1 : memref<1x4x4xf32>
+  memref.dealloc %2 : memref<1x4x4xf32>
+  memref.dealloc %3 : memref<1x4x4xf32>
+  func.return
+}
+
 // A residual is computed in the columns that the product adds to.
 // CHECK-LABEL: func.func @residual_columns
 // CHECK:         [[A:%.*]] = rt.columns %out first <0>
@@ -312,8 +346,7 @@ func.func @residual_columns(%x: memref<2x4xf32>, %y: memref<2x4xf32>, %out: memr
   func.return
 }
 
-// Not if a kernel between the parts reads one and writes the other, or one that needs adjacent
-// rows reads a part: these are copied.
+// Not if a kernel that needs adjacent rows reads a part: it is copied.
 // CHECK-LABEL: func.func @no_columns
 // CHECK:         [[A:%.*]] = memref.alloc() : memref<2x4xf32>
 // CHECK:         rt.call @matmul(lhs = %x, rhs = %w) -> [[A]]

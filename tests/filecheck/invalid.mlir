@@ -96,3 +96,19 @@ func.func @columns(%x: memref<4x8xf32>) {
   %0 = rt.columns %x first <6> : memref<4x8xf32> to memref<4x3xf32>
   func.return
 }
+
+// -----
+
+// CHECK: nn.max_pool: pads [2, 0, 0, 0] without zeros hold windows of 2x2
+func.func @pool(%x: tensor<?x4x4x2xf32>) {
+  %0 = nn.max_pool %x window = [2, 2] strides = [2, 2] pads = [2, 0, 0, 0] : (tensor<?x4x4x2xf32>) -> tensor<?x3x2x2xf32>
+  func.return
+}
+
+// -----
+
+// CHECK: nn.avg_pool: there are negative pads in [-1, 0, 0, 0]
+func.func @crop(%x: tensor<?x4x4x2xf32>) {
+  %0 = nn.avg_pool %x window = [2, 2] strides = [1, 1] pads = [-1, 0, 0, 0] : (tensor<?x4x4x2xf32>) -> tensor<?x2x3x2xf32>
+  func.return
+}

@@ -71,7 +71,7 @@ pub use kernels::pack::{pack, pack_transposed, packed_len};
 pub use kernels::threads::Threads;
 pub use map::{
     Operand, Operands, Region, broadcast, channel, columns, map, map_any, map_any_in_place,
-    map_columns, map_in_place, middle, rows, same, scalar,
+    map_columns, map_columns_beside, map_in_place, middle, rows, same, scalar,
 };
 pub use matmul::{Matmul, matmul};
 pub use norm::{LayerNorm, layer_norm, layer_norm_in_place};

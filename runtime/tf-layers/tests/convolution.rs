@@ -15,6 +15,7 @@ struct Case {
     strides: [usize; 3],
     dilations: [usize; 3],
     pads: [usize; 6],
+    crop: [usize; 6],
     groups: usize,
     activation: Activation,
     residual: bool,
@@ -30,6 +31,7 @@ fn case(size: [usize; 2], channels: usize, filters: usize, kernel: [usize; 2]) -
         strides: [1; 3],
         dilations: [1; 3],
         pads: [0; 6],
+        crop: [0; 6],
         groups: 1,
         activation: Activation::None,
         residual: false,
@@ -42,6 +44,7 @@ impl Case {
             .strides(self.strides)
             .dilations(self.dilations)
             .pads(self.pads)
+            .crop(self.crop)
             .groups(self.groups)
             .activation(self.activation)
     }
@@ -61,17 +64,18 @@ impl Case {
                                 for i in 0..self.kernel[1] {
                                     for j in 0..self.kernel[2] {
                                         let at = |axis: usize, o: usize, tap: usize| {
-                                            (o * self.strides[axis] + tap * self.dilations[axis])
-                                                .checked_sub(self.pads[axis])
+                                            let place =
+                                                o * self.strides[axis] + tap * self.dilations[axis];
+                                            let at = place.checked_sub(self.pads[axis])?
+                                                + self.crop[axis];
+                                            (at + self.crop[axis + 3] < self.input[axis])
+                                                .then_some(at)
                                         };
                                         let (Some(z), Some(y), Some(c)) =
                                             (at(0, z, h), at(1, y, i), at(2, column, j))
                                         else {
                                             continue;
                                         };
-                                        if z >= depth || y >= height || c >= width {
-                                            continue;
-                                        }
                                         let pixel = (((batch * depth + z) * height + y) * width
                                             + c)
                                             * channels
@@ -125,6 +129,7 @@ impl Case {
                 .strides([self.strides[1], self.strides[2]])
                 .dilations([self.dilations[1], self.dilations[2]])
                 .pads([self.pads[1], self.pads[2], self.pads[4], self.pads[5]])
+                .crop([self.crop[1], self.crop[2], self.crop[4], self.crop[5]])
                 .groups(self.groups)
                 .activation(self.activation);
                 conv2d(
@@ -219,6 +224,53 @@ fn filters_of_every_size_with_every_padding() {
             }
         }
     }
+}
+
+#[test]
+fn images_without_their_edges() {
+    for kernel in [[1, 1], [1, 3], [3, 1], [3, 2]] {
+        for crop in [[0, 1, 1, 0, 0, 0], [0, 0, 2, 0, 1, 3], [0, 3, 0, 0, 2, 1]] {
+            for pads in [[0; 6], [0, 0, 0, 0, 1, 1], [0, 2, 1, 0, 0, 3]] {
+                for strides in [[1, 1, 1], [1, 2, 2], [1, 1, 3]] {
+                    Case {
+                        crop,
+                        pads,
+                        strides,
+                        ..case([9, 11], 5, 18, kernel)
+                    }
+                    .check();
+                }
+            }
+        }
+    }
+    Case {
+        input: [5, 6, 7, 3],
+        crop: [1, 0, 2, 1, 3, 0],
+        pads: [0, 0, 0, 2, 0, 0],
+        strides: [2, 1, 2],
+        kernel: [1, 2, 1],
+        groups: 3,
+        residual: true,
+        ..case([6, 7], 3, 18, [1, 1])
+    }
+    .check();
+}
+
+/// Behind one tap, the pixels between windows need no room.
+#[test]
+fn padded_images_without_pixels_that_no_tap_sees() {
+    let layer = Conv2d::new([111, 111, 32], 8, [1, 1])
+        .strides([2, 2])
+        .crop([1, 1, 0, 0])
+        .pads([0, 0, 1, 1]);
+    assert_eq!(layer.output(), [56, 56, 8]);
+    assert_eq!(layer.scratch_len(1), 56 * 56 * 32);
+}
+
+#[test]
+#[should_panic = "crop: nothing of the image is left"]
+fn cropped_to_nothing() {
+    let _ = Conv2d::new([4, 4, 1], 1, [1, 1]).crop([1, 2, 1, 2]);
 }
 
 #[test]

@@ -272,6 +272,12 @@ fn too_little_scratch() {
 }
 
 #[test]
+#[should_panic(expected = "WinogradConv2d: the image is cropped")]
+fn cropped() {
+    WinogradConv2d::new(CASE.layer().crop([1, 0, 0, 0]), 2);
+}
+
+#[test]
 #[should_panic(expected = "the filters are not 3×3")]
 fn strided() {
     WinogradConv2d::new(CASE.layer().strides([2, 1]), 4);

@@ -53,9 +53,9 @@ impl Conv3d {
         scratch: &mut [f32],
         out: &mut [f32],
     ) {
-        assert_eq!(
-            self.groups, 1,
-            "{name}: a grouped convolution has no kernel"
+        assert!(
+            self.groups == 1 && !self.is_cropped(),
+            "{name}: a convolution with groups or of a cropped image has no kernel"
         );
         let k = self.k();
         assert_eq!(

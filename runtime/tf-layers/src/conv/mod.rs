@@ -2,6 +2,7 @@
 
 mod backprop_filter;
 mod dynamic;
+mod padding;
 mod winograd;
 
 pub use backprop_filter::{conv2d_backprop_filter, conv3d_backprop_filter};
@@ -14,9 +15,6 @@ use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
 
-/// Elements of padded images that are convolved together: 256 KiB, which stay in the second-level cache.
-const SCRATCH: usize = 1 << 16;
-
 /// A convolution over depth, height and width: TensorFlow's `Conv3D` on NDHWC tensors, with explicit padding.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Conv3d {
@@ -28,6 +26,8 @@ pub struct Conv3d {
     dilations: [usize; 3],
     before: [usize; 3],
     after: [usize; 3],
+    /// What is left out of the image, at the sides `before` and `after`.
+    crop: [[usize; 3]; 2],
     groups: usize,
     activation: Activation,
     out: Rows,
@@ -56,6 +56,7 @@ impl Conv3d {
             dilations: [1; 3],
             before: [0; 3],
             after: [0; 3],
+            crop: [[0; 3]; 2],
             groups: 1,
             activation: Activation::None,
             out: Rows::PLAIN,
@@ -81,6 +82,24 @@ impl Conv3d {
         Self {
             before,
             after,
+            ..self
+        }
+    }
+
+    /// Of the image without its edges, [front, top, left, back, bottom, right]: Keras's `Cropping3D` in front. Zeros of
+    /// [`pads`](Self::pads) are around what is left.
+    ///
+    /// # Panics
+    /// If nothing is left.
+    pub const fn crop(self, crop: [usize; 6]) -> Self {
+        let [front, top, left, back, bottom, right] = crop;
+        let [depth, height, width] = self.input;
+        assert!(
+            front + back < depth && top + bottom < height && left + right < width,
+            "crop: nothing of the image is left"
+        );
+        Self {
+            crop: [[front, top, left], [back, bottom, right]],
             ..self
         }
     }
@@ -111,10 +130,6 @@ impl Conv3d {
         }
     }
 
-    const fn padded(&self, axis: usize) -> usize {
-        self.input[axis] + self.before[axis] + self.after[axis]
-    }
-
     const fn output_axis(&self, axis: usize) -> usize {
         let extent = (self.kernel[axis] - 1) * self.dilations[axis] + 1;
         let padded = self.padded(axis);
@@ -143,68 +158,6 @@ impl Conv3d {
     /// Length of the packed weights: for each group a matrix [kernel * channels / groups, filters / groups].
     pub const fn weights_len(&self) -> usize {
         self.groups * packed_len(self.k(), self.filters / self.groups)
-    }
-
-    /// Length of the scratch memory: zero without padding, else
-    /// `padded * clamp(65536 / padded, 1, batch)` with `padded` the elements of a padded image,
-    /// `(depth + front + back) * (height + top + bottom) * (width + left + right) * channels`.
-    pub const fn scratch_len(&self, batch: usize) -> usize {
-        let padded = self.padded_len();
-        if !self.is_padded() || padded == 0 || batch == 0 {
-            return 0;
-        }
-        let together = SCRATCH / padded;
-        if together <= 1 {
-            padded
-        } else if together < batch {
-            padded * together
-        } else {
-            padded * batch
-        }
-    }
-
-    const fn is_padded(&self) -> bool {
-        let (before, after) = (self.before, self.after);
-        before[0] + before[1] + before[2] + after[0] + after[1] + after[2] > 0
-    }
-
-    const fn padded_len(&self) -> usize {
-        self.padded(0) * self.padded(1) * self.padded(2) * self.channels
-    }
-
-    /// Writes images with zeros around them.
-    fn pad(&self, threads: &Threads, x: &[f32], padded: &mut [f32]) {
-        let [depth, height, width] = self.input;
-        let [front, top, left] = self.before;
-        let (planes, lines) = (self.padded(0), self.padded(1));
-        let line = self.padded(2) * self.channels;
-        let (left, width) = (left * self.channels, width * self.channels);
-        let single = Threads::single();
-        let threads = if padded.len() < SCRATCH {
-            &single
-        } else {
-            threads
-        };
-        // Some lines at once, so that a part is worth its start.
-        let together = (4096 / line).clamp(1, lines);
-        threads.for_each_chunk(padded, together * line, |chunk, padded| {
-            for (index, to) in padded.chunks_exact_mut(line).enumerate() {
-                let index = chunk * together + index;
-                let (image, z, y) = (
-                    index / lines / planes,
-                    index / lines % planes,
-                    index % lines,
-                );
-                if z < front || z >= front + depth || y < top || y >= top + height {
-                    to.fill(0.0);
-                    continue;
-                }
-                let from = ((image * depth + z - front) * height + y - top) * width;
-                to[..left].fill(0.0);
-                to[left..][..width].copy_from_slice(&x[from..][..width]);
-                to[left + width..].fill(0.0);
-            }
-        });
     }
 
     /// Elements of an image, of its result, and of what the result lies in.
@@ -271,6 +224,7 @@ impl Conv3d {
         let batch = self.batch(name, x, residual, out);
         let [image_in, image, image_out] = self.image_lens();
         if !self.is_padded() {
+            let x = x.get(self.first()..).unwrap_or(&[]);
             return self.convolve(threads, x, batch, weights, bias, residual, out);
         }
         let needed = self.scratch_len(batch);
@@ -282,10 +236,10 @@ impl Conv3d {
         if batch == 0 {
             return;
         }
-        let together = (needed / self.padded_len().max(1)).max(1);
+        let together = (needed / self.image_len().max(1)).max(1);
         for first in (0..batch).step_by(together) {
             let count = together.min(batch - first);
-            let padded = &mut scratch[..count * self.padded_len()];
+            let padded = &mut scratch[..count * self.image_len()];
             self.pad(threads, &x[first * image_in..][..count * image_in], padded);
             let images = first * image_out..(first + count) * image_out;
             let residual = residual.map(|x| &x[first * image..][..count * image]);
@@ -301,21 +255,7 @@ impl Conv3d {
         }
     }
 
-    /// Elements between planes, lines and pixels of a padded image.
-    const fn distances(&self) -> [usize; 3] {
-        let line = self.padded(2) * self.channels;
-        [self.padded(1) * line, line, self.channels]
-    }
-
-    /// Where the windows of padded images start.
-    fn rows(&self, batch: usize) -> [Axis; 4] {
-        let distances = self.distances();
-        let axis = |i: usize| Axis::new(self.output_axis(i), self.strides[i] * distances[i]);
-        let images = Axis::new(batch, self.padded_len());
-        [images, axis(0), axis(1), axis(2)]
-    }
-
-    /// Convolves padded images.
+    /// Convolves images that are padded already, or need no padding.
     #[expect(
         clippy::too_many_arguments,
         reason = "the operands of the public functions"
@@ -377,6 +317,16 @@ impl Conv2d {
     pub const fn pads(self, pads: [usize; 4]) -> Self {
         let [top, left, bottom, right] = pads;
         Self(self.0.pads([0, top, left, 0, bottom, right]))
+    }
+
+    /// Of the image without its edges, [top, left, bottom, right]: Keras's `Cropping2D` in front. Zeros of
+    /// [`pads`](Self::pads) are around what is left.
+    ///
+    /// # Panics
+    /// If nothing is left.
+    pub const fn crop(self, crop: [usize; 4]) -> Self {
+        let [top, left, bottom, right] = crop;
+        Self(self.0.crop([0, top, left, 0, bottom, right]))
     }
 
     /// With groups: filter `f` sees the channels of group `f / (filters / groups)` only.
@@ -459,6 +409,15 @@ impl Conv1d {
     /// With zeros around the sequence: [left, right]; Keras's causal padding is all on the left.
     pub const fn pads(self, pads: [usize; 2]) -> Self {
         Self(self.0.pads([0, 0, pads[0], 0, 0, pads[1]]))
+    }
+
+    /// Of the sequence without its ends, [left, right]: Keras's `Cropping1D` in front. Zeros of [`pads`](Self::pads) are
+    /// around what is left.
+    ///
+    /// # Panics
+    /// If nothing is left.
+    pub const fn crop(self, crop: [usize; 2]) -> Self {
+        Self(self.0.crop([0, 0, crop[0], 0, 0, crop[1]]))
     }
 
     /// With groups: filter `f` sees the channels of group `f / (filters / groups)` only.

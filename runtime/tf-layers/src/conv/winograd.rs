@@ -31,7 +31,7 @@ impl WinogradConv2d {
     /// `conv` with tiles of `tile` × `tile` pixels.
     ///
     /// # Panics
-    /// If `tile` is neither 2 nor 4, or `conv` has other filters than 3×3, strides, dilations or groups.
+    /// If `tile` is neither 2 nor 4, or `conv` has other filters than 3×3, strides, dilations, groups or a cropped image.
     pub const fn new(conv: Conv2d, tile: usize) -> Self {
         let Conv2d(inner) = conv;
         assert!(
@@ -45,6 +45,7 @@ impl WinogradConv2d {
             planes == 1 && height == 3 && width == 3 && dy * dx * sy * sx == 1 && inner.groups == 1,
             "WinogradConv2d: the filters are not 3×3 with strides, dilations and groups of 1"
         );
+        assert!(!inner.is_cropped(), "WinogradConv2d: the image is cropped");
         Self { conv, tile }
     }
 

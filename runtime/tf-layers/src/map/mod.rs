@@ -88,6 +88,42 @@ pub fn map_columns<R: Region<IN>, const IN: usize>(
     p: &Columns,
     out: &mut [f32],
 ) {
+    map_columns_beside(threads, region, [], operands, p, out);
+}
+
+/// As [`map_columns`], where the first operands of the region are other columns of `out`: as many as it writes, from each
+/// column in `beside` on.
+///
+/// # Panics
+/// If an operand does not fit the columns, `out` has no whole number of rows, or columns beside reach into those that are
+/// written or beyond the rows.
+pub fn map_columns_beside<
+    R: Region<IN>,
+    const IN: usize,
+    const BESIDE: usize,
+    const GIVEN: usize,
+>(
+    threads: &Threads,
+    region: &R,
+    beside: [usize; BESIDE],
+    operands: [Operand; GIVEN],
+    p: &Columns,
+    out: &mut [f32],
+) {
+    const {
+        assert!(
+            IN == BESIDE + GIVEN,
+            "map_columns_beside: a region of other operands than are given"
+        );
+    }
+    for column in beside {
+        assert!(
+            column + p.width <= p.first
+                || (p.first + p.width <= column && column + p.width <= p.of),
+            "map_columns: {} columns from {column} on are not beside {p:?}",
+            p.width
+        );
+    }
     let rows = p.rows("map_columns: output", out.len());
     for operand in &operands {
         operand.check(rows * p.width);
@@ -99,6 +135,7 @@ pub fn map_columns<R: Region<IN>, const IN: usize>(
     threads.for_each_chunk(out, together * p.of, |index, out| {
         dispatch(ColumnsPart {
             region,
+            beside: &beside,
             operands: &operands,
             first_row: index * together,
             columns: *p,
@@ -143,68 +180,86 @@ impl<R: Region<IN>, const IN: usize, const GIVEN: usize> WithSimd for Part<'_, R
     fn call<S: Simd>(self, s: S) {
         let mut buffers = [const { None::<Buffer<f32>> }; GIVEN];
         let (operands, out) = (self.operands, self.out);
-        eval_run(s, self.region, operands, &mut buffers, self.start, out);
+        let start = self.start;
+        eval_run::<_, _, _, GIVEN, _>(s, self.region, &[], operands, &mut buffers, start, out);
     }
 }
 
-struct ColumnsPart<'a, R, const IN: usize> {
+struct ColumnsPart<'a, R, const IN: usize, const BESIDE: usize, const GIVEN: usize> {
     region: &'a R,
-    operands: &'a [Operand<'a>; IN],
+    beside: &'a [usize; BESIDE],
+    operands: &'a [Operand<'a>; GIVEN],
     /// The row of the whole result that `out` starts with.
     first_row: usize,
     columns: Columns,
     out: &'a mut [f32],
 }
 
-impl<R: Region<IN>, const IN: usize> WithSimd for ColumnsPart<'_, R, IN> {
+impl<R: Region<IN>, const IN: usize, const BESIDE: usize, const GIVEN: usize> WithSimd
+    for ColumnsPart<'_, R, IN, BESIDE, GIVEN>
+{
     type Output = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let mut buffers = [const { None::<Buffer<f32>> }; IN];
+        let mut buffers = [const { None::<Buffer<f32>> }; GIVEN];
         let Columns { first, width, of } = self.columns;
         for (row, out) in self.out.chunks_exact_mut(of).enumerate() {
-            let (start, out) = ((self.first_row + row) * width, &mut out[first..][..width]);
-            eval_run(s, self.region, self.operands, &mut buffers, start, out);
+            let start = (self.first_row + row) * width;
+            let (left, out) = out.split_at_mut(first);
+            let (out, right) = out.split_at_mut(width);
+            let beside = self.beside.map(|column| match column.checked_sub(first) {
+                None => &left[column..][..width],
+                Some(distance) => &right[distance - width..][..width],
+            });
+            let (region, operands) = (self.region, self.operands);
+            eval_run::<_, _, _, IN, _>(s, region, &beside, operands, &mut buffers, start, out);
         }
     }
 }
 
-/// The region on the elements of the result from `start` on.
+/// The region on the elements of the result from `start` on. It reads slices of the length of `out` and then operands: all
+/// that it has, or without its first one, which is `out`.
 #[inline(always)]
-fn eval_run<S: Simd, R: Region<IN>, const IN: usize, const GIVEN: usize>(
+fn eval_run<S: Simd, R: Region<IN>, const IN: usize, const READ: usize, const GIVEN: usize>(
     s: S,
     region: &R,
+    slices: &[&[f32]],
     operands: &[Operand<'_>; GIVEN],
     buffers: &mut [Option<Buffer<f32>>; GIVEN],
-    mut start: usize,
-    mut rest: &mut [f32],
+    start: usize,
+    out: &mut [f32],
 ) {
+    let (mut done, mut rest) = (0, out);
     while !rest.is_empty() {
-        let runs = operands.iter().map(|operand| operand.run(start));
+        let runs = operands.iter().map(|operand| operand.run(start + done));
         let length = runs.fold(rest.len(), usize::min);
         let (out, tail) = rest.split_at_mut(length);
-        let mut x: [&[f32]; GIVEN] = [&[]; GIVEN];
-        for ((x, operand), buffer) in x.iter_mut().zip(operands).zip(&mut *buffers) {
-            *x = operand.block(start, length, buffer);
+        let mut x: [&[f32]; READ] = [&[]; READ];
+        let (first, others) = x.split_at_mut(READ - GIVEN);
+        for (x, slice) in first.iter_mut().zip(slices) {
+            *x = &slice[done..][..length];
+        }
+        for ((x, operand), buffer) in others.iter_mut().zip(operands).zip(&mut *buffers) {
+            *x = operand.block(start + done, length, buffer);
         }
         eval_block(s, region, x, out);
-        start += length;
+        done += length;
         rest = tail;
     }
 }
 
 /// The region on slices of the same length.
 #[inline(always)]
-fn eval_block<S: Simd, R: Region<IN>, const IN: usize, const GIVEN: usize>(
+fn eval_block<S: Simd, R: Region<IN>, const IN: usize, const READ: usize>(
     s: S,
     region: &R,
-    x: [&[f32]; GIVEN],
+    x: [&[f32]; READ],
     out: &mut [f32],
 ) {
-    let skip = IN - GIVEN;
-    let mut groups: [&[[f32; GROUP]]; GIVEN] = [&[]; GIVEN];
-    for k in 0..GIVEN {
+    let skip = IN - READ;
+    let mut groups: [&[[f32; GROUP]]; READ] = [&[]; READ];
+    for k in 0..READ {
         groups[k] = x[k].as_chunks().0;
     }
     let (out_groups, tail) = out.as_chunks_mut::<GROUP>();
@@ -214,7 +269,7 @@ fn eval_block<S: Simd, R: Region<IN>, const IN: usize, const GIVEN: usize>(
             if skip == 1 {
                 operands[0] = s.load(&out[lane..]);
             }
-            for k in 0..GIVEN {
+            for k in 0..READ {
                 operands[skip + k] = s.load(&groups[k][index][lane..]);
             }
             s.store(region.eval(s, operands), &mut out[lane..]);
@@ -227,7 +282,7 @@ fn eval_block<S: Simd, R: Region<IN>, const IN: usize, const GIVEN: usize>(
         if skip == 1 {
             operands[0] = s.load_partial(out);
         }
-        for k in 0..GIVEN {
+        for k in 0..READ {
             operands[skip + k] = s.load_partial(&x[k][start..start + out.len()]);
         }
         s.store_partial(region.eval(s, operands), out);

@@ -142,6 +142,45 @@ fn columns_of_wider_tensors_are_read_and_written() {
 }
 
 #[test]
+fn columns_beside_the_result_are_operands() {
+    for (rows, [first, a, b], width, of) in [
+        (1, [0, 3, 6], 3, 9),
+        (7, [70, 0, 140], 70, 210),
+        (3000, [17, 35, 0], 17, 52),
+        (0, [0, 3, 6], 3, 9),
+    ] {
+        let p = Columns::new(first, width, of);
+        let wide = counted(rows * of, 1);
+        let c = counted(width, 900);
+        let [x, y] = [a, b].map(|first| Columns::new(first, width, of));
+        let mut wanted = wide.clone();
+        let operands = [columns(&x, &wide), columns(&y, &wide), channel(&c)];
+        map_columns(&Threads::single(), &Chain, operands, &p, &mut wanted);
+        for isa in Isa::available() {
+            isa.force(|| {
+                for threads in [Threads::single(), Threads::new(3)] {
+                    let mut out = wide.clone();
+                    map_columns_beside(&threads, &Chain, [a, b], [channel(&c)], &p, &mut out);
+                    assert_eq!(out, wanted, "{} {p:?}", isa.name());
+                    let mut out = wide.clone();
+                    let operands = [columns(&y, &wide), channel(&c)];
+                    map_columns_beside(&threads, &Chain, [a], operands, &p, &mut out);
+                    assert_eq!(out, wanted, "{} {p:?}", isa.name());
+                }
+            });
+        }
+    }
+}
+
+#[test]
+#[should_panic = "map_columns: 3 columns from 2 on are not beside"]
+fn refuses_columns_that_overlap() {
+    let p = Columns::new(0, 3, 9);
+    let operands = [same(&[0.0; 3]), channel(&[0.0; 3])];
+    map_columns_beside(&Threads::single(), &Chain, [2], operands, &p, &mut [0.0; 9]);
+}
+
+#[test]
 fn short_forms_are_broadcasts() {
     let (n, hw, channels) = (2, 6, 35);
     let shape = [n, hw, channels];

@@ -10,7 +10,7 @@ use crate::simd::{Simd, WithSimd, dispatch};
 /// `gradient` is that of the pool's result, `out` has the shape of `x`.
 ///
 /// # Panics
-/// If a length does not fit `p`.
+/// If a length does not fit `p`, or `p` has zeros in its pads or columns of wider tensors.
 pub fn max_pool2d_grad(
     threads: &Threads,
     p: &Pool2d,
@@ -28,6 +28,10 @@ pub fn max_pool2d_grad(
         x.len(),
         gradient.len(),
         out.len()
+    );
+    assert!(
+        !p.pad_zeros && p.columns.iter().all(|side| side.of == p.input[2]),
+        "max_pool2d_grad: {p:?} is no plain pool"
     );
     threads.for_each_chunk(out, image, |index, out| {
         dispatch(Image {

@@ -6,6 +6,7 @@ pub use grad::max_pool2d_grad;
 
 use std::ops::Range;
 
+use crate::columns::Columns;
 use crate::kernels::threads::Threads;
 use crate::parallel::part;
 use crate::simd::{Simd, WithSimd, dispatch};
@@ -18,7 +19,10 @@ pub struct Pool2d {
     window: [usize; 2],
     strides: [usize; 2],
     pads: [usize; 4],
+    pad_zeros: bool,
     out: [usize; 2],
+    /// Where the channels of a pixel lie in the input and in the output.
+    columns: [Columns; 2],
 }
 
 impl Pool2d {
@@ -34,23 +38,48 @@ impl Pool2d {
         strides: [usize; 2],
         pads: [usize; 4],
     ) -> Self {
+        let [top, left, bottom, right] = pads;
+        assert!(
+            top < window[0] && left < window[1] && bottom < window[0] && right < window[1],
+            "pool: a window lies in the padding"
+        );
+        Self::padded(input, window, strides, pads, false)
+    }
+
+    /// As [`new`](Self::new), with zeros in the pads, which are elements like others: TensorFlow's `Pad` and then the pool.
+    ///
+    /// # Panics
+    /// If a size or stride is 0, or if the window is larger than the padded image.
+    #[must_use]
+    pub const fn with_zeros(
+        input: [usize; 3],
+        window: [usize; 2],
+        strides: [usize; 2],
+        pads: [usize; 4],
+    ) -> Self {
+        Self::padded(input, window, strides, pads, true)
+    }
+
+    const fn padded(
+        input: [usize; 3],
+        window: [usize; 2],
+        strides: [usize; 2],
+        pads: [usize; 4],
+        pad_zeros: bool,
+    ) -> Self {
         let mut out = [0; 2];
         let mut axis = 0;
         while axis < 2 {
-            let (before, after) = (pads[axis], pads[axis + 2]);
+            let padded = input[axis] + pads[axis] + pads[axis + 2];
             assert!(
                 input[axis] > 0 && window[axis] > 0 && strides[axis] > 0 && input[2] > 0,
                 "pool: an image, a window or a stride is 0"
             );
             assert!(
-                before < window[axis] && after < window[axis],
-                "pool: a window lies in the padding"
-            );
-            assert!(
-                input[axis] + before + after >= window[axis],
+                padded >= window[axis],
                 "pool: the window is larger than the padded image"
             );
-            out[axis] = (input[axis] + before + after - window[axis]) / strides[axis] + 1;
+            out[axis] = (padded - window[axis]) / strides[axis] + 1;
             axis += 1;
         }
         Self {
@@ -58,7 +87,35 @@ impl Pool2d {
             window,
             strides,
             pads,
+            pad_zeros,
             out,
+            columns: [Columns::new(0, input[2], input[2]); 2],
+        }
+    }
+
+    /// Of the channels `first..` of an input that has `of` of them.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    #[must_use]
+    pub const fn input_columns(self, first: usize, of: usize) -> Self {
+        let [_, out] = self.columns;
+        Self {
+            columns: [Columns::new(first, self.input[2], of), out],
+            ..self
+        }
+    }
+
+    /// With the result as the channels `first..` of an output that has `of` of them; the others stay as they are.
+    ///
+    /// # Panics
+    /// If there are not as many.
+    #[must_use]
+    pub const fn columns(self, first: usize, of: usize) -> Self {
+        let [input, _] = self.columns;
+        Self {
+            columns: [input, Columns::new(first, self.input[2], of)],
+            ..self
         }
     }
 
@@ -68,12 +125,15 @@ impl Pool2d {
         self.out
     }
 
-    /// The input positions of window `position` along an axis.
+    /// The input positions of window `position` along an axis; `0..0` if it lies in the padding.
     #[inline(always)]
     fn range(&self, axis: usize, position: usize) -> Range<usize> {
-        let start = position * self.strides[axis];
-        let end = start + self.window[axis] - self.pads[axis];
-        start.saturating_sub(self.pads[axis])..end.min(self.input[axis])
+        let first = position * self.strides[axis];
+        let start = first.saturating_sub(self.pads[axis]);
+        let end = (first + self.window[axis])
+            .saturating_sub(self.pads[axis])
+            .min(self.input[axis]);
+        if start < end { start..end } else { 0..0 }
     }
 }
 
@@ -89,7 +149,8 @@ pub fn max_pool2d(threads: &Threads, p: &Pool2d, x: &[f32], out: &mut [f32]) {
     run::<Max>(threads, p, x, out);
 }
 
-/// The mean of each window, in each channel, TensorFlow's `AvgPool`: the sum divided by the number of elements that are there.
+/// The mean of each window, in each channel, TensorFlow's `AvgPool`: the sum divided by the number of elements that are there,
+/// or by that of all if the pads are zeros.
 ///
 /// # Panics
 /// If a length does not fit `p`.
@@ -138,16 +199,17 @@ impl Pooling for Average {
 
 fn run<P: Pooling>(threads: &Threads, p: &Pool2d, x: &[f32], out: &mut [f32]) {
     let [height, width, channels] = p.input;
-    let image = height * width * channels;
-    let out_image = p.out[0] * p.out[1] * channels;
+    let [from, to] = p.columns;
+    let image = height * width * from.of;
+    let out_image = p.out[0] * p.out[1] * to.of;
     assert!(
         x.len().is_multiple_of(image) && out.len() == x.len() / image * out_image,
         "pool: {} and {} elements do not fit {p:?}",
         x.len(),
         out.len()
     );
-    let row = p.out[1] * channels;
-    let least = (PART / (p.window[0] * p.window[1])).max(1);
+    let row = p.out[1] * to.of;
+    let least = (PART * to.of / (p.window[0] * p.window[1] * channels)).max(1);
     let length = part(threads, out.len(), row, least);
     threads.for_each_chunk(out, length, |index, out| {
         dispatch(Part::<P> {
@@ -176,22 +238,30 @@ impl<P: Pooling> WithSimd for Part<'_, P> {
     fn call<S: Simd>(self, s: S) {
         let p = self.p;
         let [height, width, channels] = p.input;
-        for (index, out) in self.out.chunks_exact_mut(p.out[1] * channels).enumerate() {
+        let [from, to] = p.columns;
+        let all = p.window[0] * p.window[1];
+        for (index, out) in self.out.chunks_exact_mut(p.out[1] * to.of).enumerate() {
             let row = self.row + index;
-            let image = &self.x[row / p.out[0] * height * width * channels..];
+            let image = &self.x[row / p.out[0] * height * width * from.of..];
             let rows = p.range(0, row % p.out[0]);
-            for (column, out) in out.chunks_exact_mut(channels).enumerate() {
+            for (column, out) in out.chunks_exact_mut(to.of).enumerate() {
                 let columns = p.range(1, column);
-                let count = rows.len() * columns.len();
-                let first = (rows.start * width + columns.start) * channels;
+                let inside = rows.len() * columns.len();
+                let first = (rows.start * width + columns.start) * from.of + from.first;
                 let window = Window {
                     x: &image[first..],
                     height: rows.len(),
                     width: columns.len(),
-                    pitch: width * channels,
-                    channels,
+                    pitch: width * from.of,
+                    distance: from.of,
+                    start: if p.pad_zeros && inside < all {
+                        0.0
+                    } else {
+                        P::START
+                    },
+                    count: if p.pad_zeros { all } else { inside },
                 };
-                pixel::<S, P>(s, &window, count, out);
+                pixel::<S, P>(s, &window, &mut out[to.first..][..channels]);
             }
         }
     }
@@ -202,13 +272,18 @@ struct Window<'a> {
     x: &'a [f32],
     height: usize,
     width: usize,
+    /// Elements between its lines and between its pixels.
     pitch: usize,
-    channels: usize,
+    distance: usize,
+    /// What is there before the first element.
+    start: f32,
+    /// Elements, with zeros in the padding if they count.
+    count: usize,
 }
 
 /// All channels of one output pixel.
 #[inline(always)]
-fn pixel<S: Simd, P: Pooling>(s: S, window: &Window, count: usize, out: &mut [f32]) {
+fn pixel<S: Simd, P: Pooling>(s: S, window: &Window, out: &mut [f32]) {
     let mut channel = 0;
     let mut wide = out.chunks_exact_mut(4 * S::LANES);
     for out in &mut wide {
@@ -220,7 +295,7 @@ fn pixel<S: Simd, P: Pooling>(s: S, window: &Window, count: usize, out: &mut [f3
             |x| s.load(x),
         );
         for (out, sum) in out.chunks_exact_mut(S::LANES).zip(sums) {
-            s.store(P::finish(s, sum, count), out);
+            s.store(P::finish(s, sum, window.count), out);
         }
         channel += out.len();
     }
@@ -233,7 +308,7 @@ fn pixel<S: Simd, P: Pooling>(s: S, window: &Window, count: usize, out: &mut [f3
             #[inline(always)]
             |x| s.load_partial(&x[..width]),
         );
-        s.store_partial(P::finish(s, sum, count), out);
+        s.store_partial(P::finish(s, sum, window.count), out);
         channel += out.len();
     }
 }
@@ -246,10 +321,10 @@ fn vectors<S: Simd, P: Pooling, const N: usize>(
     channel: usize,
     load: impl Fn(&[f32]) -> S::F32,
 ) -> [S::F32; N] {
-    let mut sums = [s.splat(P::START); N];
+    let mut sums = [s.splat(window.start); N];
     for row in 0..window.height {
         for column in 0..window.width {
-            let x = &window.x[row * window.pitch + column * window.channels + channel..];
+            let x = &window.x[row * window.pitch + column * window.distance + channel..];
             for (k, sum) in sums.iter_mut().enumerate() {
                 *sum = P::add(s, *sum, load(&x[k * S::LANES..]));
             }
@@ -261,45 +336,68 @@ fn vectors<S: Simd, P: Pooling, const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::columns::copy_columns;
     use crate::simd::Isa;
     use crate::strided::tests::{flat, tensor};
 
+    /// Against the elements of each window, also where the channels are columns of wider tensors.
     fn check(batch: usize, p: &Pool2d) {
+        check_columns(batch, p);
+        let channels = p.input[2];
+        check_columns(batch, &p.input_columns(2, channels + 3));
+        check_columns(batch, &p.columns(1, channels + 2));
+        check_columns(
+            batch,
+            &p.input_columns(0, channels + 1).columns(3, channels + 3),
+        );
+    }
+
+    fn check_columns(batch: usize, p: &Pool2d) {
         let [height, width, channels] = p.input;
-        let shape = [batch, height, width, channels];
+        let [from, to] = p.columns;
+        let shape = [batch, height, width, from.of];
         let x: Vec<f32> = (0..shape.iter().product::<usize>())
             .map(|i| ((i * 31 + 7) % 97) as f32 - 60.0)
             .collect();
         let [out_height, out_width] = p.out_size();
-        let out_shape = [batch, out_height, out_width, channels];
-        let windows = tensor(&out_shape, |index| {
+        let windows = tensor(&[batch, out_height, out_width, channels], |index| {
             let mut elements = Vec::new();
             for i in 0..p.window[0] {
                 for j in 0..p.window[1] {
                     let y = (index[1] * p.strides[0] + i).wrapping_sub(p.pads[0]);
                     let x_ = (index[2] * p.strides[1] + j).wrapping_sub(p.pads[1]);
                     if y < height && x_ < width {
-                        elements.push(x[flat(&shape, &[index[0], y, x_, index[3]])]);
+                        elements.push(x[flat(&shape, &[index[0], y, x_, from.first + index[3]])]);
+                    } else if p.pad_zeros {
+                        elements.push(0.0);
                     }
                 }
             }
             elements
         });
         // Sums of small integers are exact, and the division rounds once.
-        let average: Vec<f32> = windows
+        let average = windows
             .iter()
             .map(|w| w.iter().sum::<f32>() / w.len() as f32)
-            .collect();
-        let max: Vec<f32> = windows
+            .collect::<Vec<f32>>();
+        let max = windows
             .iter()
             .map(|w| w.iter().copied().fold(f32::MIN, f32::max))
-            .collect();
+            .collect::<Vec<f32>>();
+        let before = vec![-1.0; batch * out_height * out_width * to.of];
+        let within = |values: &[f32]| {
+            let mut out = before.clone();
+            copy_columns(&to, values, &mut out);
+            out
+        };
+        let (average, max) = (within(&average), within(&max));
         for isa in Isa::available() {
             isa.force(|| {
                 for threads in [Threads::single(), Threads::new(2)] {
-                    let mut out = vec![-1.0; windows.len()];
+                    let mut out = before.clone();
                     avg_pool2d(&threads, p, &x, &mut out);
                     assert_eq!(out, average, "{p:?} on {}", isa.name());
+                    out.copy_from_slice(&before);
                     max_pool2d(&threads, p, &x, &mut out);
                     assert_eq!(out, max, "{p:?} on {}", isa.name());
                 }
@@ -323,6 +421,17 @@ mod tests {
         check(1, &Pool2d::new([3, 3, 4], [3, 3], [1, 1], [0; 4]));
         check(1, &Pool2d::new([2, 2, 4], [4, 4], [1, 1], [1, 1, 1, 1]));
         check(0, &Pool2d::new([7, 9, 5], [3, 3], [2, 2], [1, 1, 1, 1]));
+    }
+
+    #[test]
+    fn zeros_in_the_padding() {
+        let zeros = Pool2d::with_zeros;
+        check(2, &zeros([7, 9, 5], [3, 3], [2, 2], [1, 1, 1, 1]));
+        check(1, &zeros([7, 9, 35], [3, 2], [1, 3], [2, 0, 1, 1]));
+        check(1, &zeros([2, 2, 4], [4, 4], [1, 1], [1, 1, 1, 1]));
+        // Windows of nothing but zeros, before and behind the image.
+        check(2, &zeros([3, 2, 4], [2, 3], [1, 2], [4, 3, 5, 6]));
+        check(1, &zeros([1, 1, 3], [1, 1], [1, 1], [1, 1, 1, 1]));
     }
 
     #[test]
