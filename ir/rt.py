@@ -83,6 +83,10 @@ PRODUCTS = frozenset(
 """Kernels that end in the epilogue of a product: it adds a residual, and writes rows anywhere."""
 
 
+POOLS = frozenset({"max_pool", "avg_pool"})
+"""Kernels that have a distance between the pixels that they read, and between those they write."""
+
+
 def elements(value: SSAValue) -> Dim:
     """How many elements a buffer has."""
     return count(shape_of(value))

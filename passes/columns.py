@@ -30,13 +30,9 @@ from xdsl.rewriter import Rewriter
 
 from tfrc.ir import rt
 from tfrc.ir.nn.map import runs_on_vectors
-from tfrc.ir.rt import PRODUCTS
+from tfrc.ir.rt import POOLS, PRODUCTS
 from tfrc.ir.shape import Dim, buffer, element_of, shape_of
 from tfrc.passes.aliases import covers_root, root
-
-
-POOLS = frozenset({"max_pool", "avg_pool"})
-"""Kernels that have a distance between the pixels that they read, and between those they write."""
 
 
 def joins_columns(op: rt.CallOp) -> bool:

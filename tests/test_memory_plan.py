@@ -18,12 +18,12 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
 from tfrc.ir import nn, reference, rt, rt_reference
+from tfrc.ir.rt import POOLS
 from tfrc.ir.shape import Dim, N, count, shape_of, tensor
 from tfrc.ir.tf import location
 from tfrc.ir.weights import CompilerContext, WeightStore
 from tfrc.passes import PASSES, PIPELINES
 from tfrc.passes.aliases import root
-from tfrc.passes.columns import POOLS
 from tfrc.passes.elementwise_to_map import ElementwiseToMapPass
 from tfrc.passes.free_early import FreeEarlyPass
 from tfrc.passes.in_place import InPlacePass

@@ -218,7 +218,9 @@ class Graph:
             case "matmul":
                 return self.put(nn.MatMulOp(x, self.weight(channels, 4)))
             case "max_pool":
-                pads = self.random.choice(([0, 0, 1, 1], [0] * 4)) if min(h, w) > 1 else [0, 0, 1, 1]
+                pads = (
+                    self.random.choice(([0, 0, 1, 1], [0] * 4)) if min(h, w) > 1 else [0, 0, 1, 1]
+                )
                 return self.put(nn.MaxPoolOp(x, window=[2, 2], strides=[1, 1], pads=pads))
             case _:
                 size = self.random.choice((1, 2)) if min(h, w) > 1 else 1

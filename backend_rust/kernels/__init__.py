@@ -9,7 +9,7 @@ from tfrc.backend_rust.kernels import linear, maps, movement, reduction
 from tfrc.backend_rust.kernels.registry import PRINTERS
 from tfrc.backend_rust.options import EmitError
 from tfrc.ir.dtype import TENSORFLOW_NAME
-from tfrc.ir.rt import PRODUCTS
+from tfrc.ir.rt import POOLS, PRODUCTS
 
 KINDS = (linear, maps, movement, reduction)
 """The files, each of which registers its kernels."""
@@ -39,7 +39,7 @@ F32_ONLY = frozenset(
 """Kernels that compute on f32 and on nothing else."""
 
 
-IN_COLUMNS = PRODUCTS | {"map", "copy"}
+IN_COLUMNS = PRODUCTS | POOLS | {"map", "copy"}
 """Kernels that work on columns of a wider tensor."""
 
 

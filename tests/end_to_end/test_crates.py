@@ -70,6 +70,22 @@ def squeeze_and_excite(k: Any) -> Any:
     return k.Model(inputs, x)
 
 
+def cell_of_pools(k: Any) -> Any:
+    """What NASNet is made of: pools and convolutions of what is padded or cropped, side by side."""
+    layers = k.layers
+    x = inputs = k.Input((19, 15, 3), name="image")
+    x = layers.Conv2D(12, 3, use_bias=False)(x)
+    padded = layers.ZeroPadding2D(((0, 1), (1, 1)))(layers.BatchNormalization()(x))
+    y = layers.MaxPooling2D(3, strides=2)(padded)
+    z = layers.AveragePooling2D(3, strides=2)(padded)
+    behind = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 2)))(x))
+    skipped = layers.AveragePooling2D(1, strides=2)(behind)
+    p = layers.Conv2D(12, 1)(layers.Cropping2D(((0, 1), (0, 0)))(skipped))
+    q = layers.Add()([layers.AveragePooling2D(3, strides=1, padding="same")(y), p])
+    r = layers.MaxPooling2D(3, strides=1, padding="same")(z)
+    return k.Model(inputs, layers.Concatenate()([p, q, r, layers.Conv2D(5, 3, padding="same")(z)]))
+
+
 def classifier_of_sequences(k: Any) -> Any:
     """Tokens and numbers in, one probability out: embeddings and gated 1-D convolutions."""
     layers = k.layers
@@ -111,6 +127,7 @@ MODELS: tuple[Callable[[Any], Any], ...] = (
     mlp,
     convolutions,
     squeeze_and_excite,
+    cell_of_pools,
     classifier_of_sequences,
     transformer_block,
     large_images,

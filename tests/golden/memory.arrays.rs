@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView, Ix2, Ix3, Ix4};
 
-use crate::{BranchesOutputs, DenseBlockOutputs, Error, PartsOutputs, ResidualsOutputs, Session};
+use crate::{BranchesOutputs, DenseBlockOutputs, Error, PartsOutputs, PoolsOutputs, ResidualsOutputs, Session};
 
 impl Session {
     /// [`Session::residuals`] for arrays. What is not in row-major order is copied first.
@@ -50,6 +50,16 @@ impl Session {
         let y = y.as_standard_layout();
         self.parts(x.as_slice().unwrap_or_default(), y.as_slice().unwrap_or_default())
     }
+
+    /// [`Session::pools`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::pools`], and if an array has another shape.
+    pub fn pools_from_arrays(&mut self, x: ArrayView<'_, f32, Ix4>) -> Result<PoolsOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(9), Some(9), Some(8)], "[n, 9, 9, 8]")?;
+        let x = x.as_standard_layout();
+        self.pools(x.as_slice().unwrap_or_default())
+    }
 }
 
 impl<'session> ResidualsOutputs<'session> {
@@ -93,6 +103,14 @@ impl<'session> PartsOutputs<'session> {
     #[must_use]
     pub fn out1_array(&self) -> ArrayView<'session, f32, Ix2> {
         ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> PoolsOutputs<'session> {
+    /// `out` as an array.
+    #[must_use]
+    pub fn out_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out_shape, self.out).expect("a shape has as many elements as its slice")
     }
 }
 

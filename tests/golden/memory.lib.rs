@@ -50,7 +50,8 @@ impl Model {
                 model::residuals_arena(max_batch.max(1))
                     .max(model::dense_block_arena(max_batch.max(1)))
                     .max(model::branches_arena(max_batch.max(1)))
-                    .max(model::parts_arena(max_batch.max(1))),
+                    .max(model::parts_arena(max_batch.max(1)))
+                    .max(model::pools_arena(max_batch.max(1))),
             ),
             max_batch,
         }
@@ -94,6 +95,14 @@ impl Model {
     /// As [`Session::parts_features`].
     pub fn parts_features(&self, features: &[f32]) -> Result<OwnedPartsOutputs, Error> {
         Ok(self.session(1).parts_features(features)?.into_owned())
+    }
+
+    /// Runs `pools` in a session of its own: see [`Session::pools`].
+    ///
+    /// # Errors
+    /// As [`Session::pools`].
+    pub fn pools(&self, x: &[f32]) -> Result<OwnedPoolsOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 648, 0)?).pools(x)?.into_owned())
     }
 }
 
@@ -201,6 +210,20 @@ impl Session {
     pub fn parts_features(&mut self, features: &[f32]) -> Result<PartsOutputs<'_>, Error> {
         check_length("features", features.len(), 56)?;
         self.parts(&features[0..32], &features[32..56])
+    }
+
+    /// Runs `pools` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 9, 9, 8]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn pools(&mut self, x: &[f32]) -> Result<PoolsOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 648, 0)?;
+        check_batch(n, self.max_batch)?;
+        let out = model::pools(&self.model.weights, &self.threads, &mut self.arena, n, x)?;
+        Ok(PoolsOutputs { out: self.arena.part(out), out_shape: [n, 4, 4, 24] })
     }
 }
 
@@ -332,6 +355,32 @@ pub struct OwnedPartsOutputs {
     pub out1: Vec<f32>,
     /// The shape of `out1`.
     pub out1_shape: [usize; 2],
+}
+
+/// The outputs of [`Session::pools`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolsOutputs<'session> {
+    /// `out`: `[n, 4, 4, 24]`, float32
+    pub out: &'session [f32],
+    /// The shape of `out`.
+    pub out_shape: [usize; 4],
+}
+
+impl PoolsOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedPoolsOutputs {
+        OwnedPoolsOutputs { out: self.out.to_vec(), out_shape: self.out_shape }
+    }
+}
+
+/// The outputs of [`Model::pools`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedPoolsOutputs {
+    /// `out`: `[n, 4, 4, 24]`, float32
+    pub out: Vec<f32>,
+    /// The shape of `out`.
+    pub out_shape: [usize; 4],
 }
 
 /// The number of examples in an input of `got` elements: `example` for each, and `rest` more.

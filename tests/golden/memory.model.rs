@@ -6,8 +6,8 @@
 
 use tf_layers::{
     Activation, Arena, Columns, Conv2d, Element, Error, Matmul, Pad, Part, Pool2d, Reduce, Reduction, Region, Slice,
-    Softmax, Threads, Weights, avg_pool2d, channel, columns, concat, conv2d, copy_columns, map, map_columns, math,
-    matmul, max_pool2d, pad, reduce, same, simd::Simd, slice, softmax,
+    Softmax, Threads, Weights, avg_pool2d, channel, columns, concat, conv2d, copy_columns, map, map_columns,
+    map_columns_beside, math, matmul, max_pool2d, pad, reduce, same, simd::Simd, slice, softmax,
 };
 
 use crate::weights as w;
@@ -17,20 +17,23 @@ const CONV2D_0_2: Conv2d = Conv2d::new([6, 6, 8], 8, [3, 3]).pads([1, 1, 1, 1]);
 const CONV2D_0_3: Conv2d = Conv2d::new([6, 6, 8], 8, [1, 1]).activation(Activation::Relu6).accumulate();
 const SOFTMAX_0: Softmax = Softmax::new(288, 1);
 const MATMUL_0: Matmul = Matmul::new(288, 288).activation(Activation::Tanh);
-const MAX_POOL: Pool2d = Pool2d::new([6, 6, 8], [3, 3], [2, 2], [1, 1, 1, 1]);
+const MAX_POOL: Pool2d = Pool2d::new([6, 6, 8], [3, 3], [2, 2], [1, 1, 1, 1]).columns(0, 24);
 const CONV2D_0_4: Conv2d = Conv2d::new([3, 3, 8], 8, [1, 1]).columns(8, 24);
 const CONV2D_0_5: Conv2d =
     Conv2d::new([3, 3, 16], 8, [3, 3]).pads([1, 1, 1, 1]).activation(Activation::HardSwish).columns(16, 24);
-const CONV2D_0_2_2: Conv2d = Conv2d::new([3, 3, 24], 8, [1, 1]).activation(Activation::Gelu);
+const CONV2D_0_6: Conv2d = Conv2d::new([3, 3, 24], 8, [1, 1]).activation(Activation::Gelu);
 const MEAN: Reduce = Reduce::new(Reduction::Mean, 9, 32);
-const CONV2D_0_6: Conv2d = Conv2d::new([4, 4, 8], 8, [1, 1]);
-const CONV2D_0_2_3: Conv2d = Conv2d::new([4, 4, 8], 8, [3, 3]).pads([1, 1, 1, 1]).columns(0, 40);
-const CONV2D_0_7: Conv2d =
+const CONV2D_0_7: Conv2d = Conv2d::new([4, 4, 8], 8, [1, 1]);
+const CONV2D_0_2_2: Conv2d = Conv2d::new([4, 4, 8], 8, [3, 3]).pads([1, 1, 1, 1]).columns(0, 40);
+const CONV2D_0_8: Conv2d =
     Conv2d::new([4, 4, 8], 8, [3, 3]).pads([1, 1, 1, 1]).activation(Activation::Relu).accumulate().columns(0, 40);
 const AVG_POOL: Pool2d = Pool2d::new([4, 4, 8], [3, 3], [1, 1], [1, 1, 1, 1]);
 const MATMUL_0_2: Matmul = Matmul::new(8, 8).activation(Activation::Sigmoid).columns(16, 40);
 const SOFTMAX_0_2: Softmax = Softmax::new(4, 1);
 const SOFTMAX_0_2_2: Softmax = Softmax::new(6, 1);
+const CONV2D_0_9: Conv2d = Conv2d::new([9, 9, 8], 8, [1, 1]).strides([2, 2]).crop([1, 1, 0, 0]).columns(0, 24);
+const AVG_POOL_2: Pool2d = Pool2d::new([4, 4, 8], [3, 3], [1, 1], [1, 1, 1, 1]).input_columns(0, 24);
+const MAX_POOL_2: Pool2d = Pool2d::new([9, 9, 8], [3, 3], [2, 2], [0, 0, 0, 0]).columns(16, 24);
 
 /// What a call reads from the arena that reads nothing.
 const NOTHING: [Part<u8>; 0] = [];
@@ -62,6 +65,16 @@ impl Region<1> for Exp {
     #[inline(always)]
     fn eval<S: Simd>(&self, s: S, [x]: [S::F32; 1]) -> S::F32 {
         math::exp(s, x)
+    }
+}
+
+/// `y - x`.
+struct Sub;
+
+impl Region<2> for Sub {
+    #[inline(always)]
+    fn eval<S: Simd>(&self, _: S, [x, y]: [S::F32; 2]) -> S::F32 {
+        y - x
     }
 }
 
@@ -136,25 +149,20 @@ pub(crate) fn dense_block(
     x: &[f32],
 ) -> Result<Part<f32>, Error> {
     // max_pool
-    let max_pool: Part<f32> = part(0, [n, 3, 3, 8]);
-    let out = arena.part_mut(max_pool);
+    let concat_0: Part<f32> = part(1600 * n, [n, 3, 3, 24]);
+    let out = arena.part_mut(concat_0);
     max_pool2d(threads, &MAX_POOL, x, out);
 
     // map
-    let map_0: Part<f32> = part(320 * n, [n, 3, 3, 8]);
+    let map_0: Part<f32> = part(0, [n, 3, 3, 8]);
     let input_1 = weights.part(w::MAP_0_INPUT_1);
-    let (input_0, out) = arena.parts(max_pool, map_0);
-    map(threads, &Mul, [same(input_0), channel(input_1)], out);
+    let (input_0, out) = arena.parts(concat_0, map_0);
+    map(threads, &Mul, [columns(&Columns::new(0, 8, 24), input_0), channel(input_1)], out);
 
     // conv2d
-    let concat_0: Part<f32> = part(1600 * n, [n, 3, 3, 24]);
     let filter = weights.part(w::CONV2D_0_FILTER);
     let (input, out) = arena.parts(map_0, concat_0);
     conv2d(threads, &CONV2D_0_4, input, filter, None, None, &mut [], out);
-
-    // copy
-    let (input, out) = arena.parts(max_pool, concat_0);
-    copy_columns(&Columns::new(0, 8, 24), input, out);
 
     // map
     let map_0_2: Part<f32> = part(2496 * n, [n, 3, 3, 16]);
@@ -175,14 +183,14 @@ pub(crate) fn dense_block(
     map(threads, &Mul, [same(input_0), channel(input_1)], out);
 
     // conv2d
-    let conv2d_0_2: Part<f32> = part(1152 * n, [n, 3, 3, 8]);
-    let filter = weights.part(w::CONV2D_0_2_FILTER_2);
-    let (input, out) = arena.parts(map_0_3, conv2d_0_2);
-    conv2d(threads, &CONV2D_0_2_2, input, filter, None, None, &mut [], out);
+    let conv2d_0: Part<f32> = part(1152 * n, [n, 3, 3, 8]);
+    let filter = weights.part(w::CONV2D_0_FILTER_3);
+    let (input, out) = arena.parts(map_0_3, conv2d_0);
+    conv2d(threads, &CONV2D_0_6, input, filter, None, None, &mut [], out);
 
     // concat
     let concat_0_2: Part<f32> = part(0, [n, 3, 3, 32]);
-    let (inputs, out) = arena.parts([concat_0, conv2d_0_2], concat_0_2);
+    let (inputs, out) = arena.parts([concat_0, conv2d_0], concat_0_2);
     concat(inputs, [24, 8], out);
 
     // mean
@@ -210,20 +218,20 @@ pub(crate) fn branches(
     let conv2d_0: Part<f32> = part(1152 * n, [n, 4, 4, 8]);
     let filter = weights.part(w::CONV2D_0_FILTER);
     let out = arena.part_mut(conv2d_0);
-    conv2d(threads, &CONV2D_0_6, x, filter, None, None, &mut [], out);
+    conv2d(threads, &CONV2D_0_7, x, filter, None, None, &mut [], out);
 
     // conv2d
     let scratch: Part<f32> = part(0, [288 * n]);
     let concat_0: Part<f32> = part(1664 * n, [n, 4, 4, 40]);
     let filter = weights.part(w::CONV2D_0_2_FILTER);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, concat_0]);
-    conv2d(threads, &CONV2D_0_2_3, x, filter, None, None, scratch, out);
+    conv2d(threads, &CONV2D_0_2_2, x, filter, None, None, scratch, out);
 
     // conv2d
     let scratch: Part<f32> = part(0, [288 * n]);
     let filter = weights.part(w::CONV2D_0_2_FILTER);
     let (input, [scratch, out]) = arena.parts(conv2d_0, [scratch, concat_0]);
-    conv2d(threads, &CONV2D_0_7, input, filter, None, None, scratch, out);
+    conv2d(threads, &CONV2D_0_8, input, filter, None, None, scratch, out);
 
     // avg_pool
     let avg_pool: Part<f32> = part(0, [n, 4, 4, 8]);
@@ -236,17 +244,12 @@ pub(crate) fn branches(
     matmul(threads, &MATMUL_0_2, lhs, rhs, None, None, out);
 
     // map
-    let map_0: Part<f32> = part(512 * n, [n, 4, 4, 8]);
-    let (inputs, out) = arena.parts([concat_0, avg_pool], map_0);
-    map(threads, &Add, [columns(&Columns::new(16, 8, 40), inputs[0]), same(inputs[1])], out);
+    let (input, out) = arena.parts(avg_pool, concat_0);
+    map_columns_beside(threads, &Add, [16], [same(input)], &Columns::new(24, 8, 40), out);
 
     // copy
     let out = arena.part_mut(concat_0);
     copy_columns(&Columns::new(8, 8, 40), x, out);
-
-    // copy
-    let (input, out) = arena.parts(map_0, concat_0);
-    copy_columns(&Columns::new(24, 8, 40), input, out);
 
     // copy
     let (input, out) = arena.parts(avg_pool, concat_0);
@@ -301,4 +304,39 @@ pub(crate) fn parts(
     copy_columns(&Columns::new(6, 6, 12), input, out);
 
     Ok([pad_0, concat_0])
+}
+
+/// Bytes of the arena that `pools` needs for `n` examples.
+pub(crate) fn pools_arena(n: usize) -> usize {
+    2048 * n
+}
+
+/// Computes `pools` and says where its outputs are.
+pub(crate) fn pools(
+    weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+) -> Result<Part<f32>, Error> {
+    // conv2d
+    let concat_0: Part<f32> = part(512 * n, [n, 4, 4, 24]);
+    let filter = weights.part(w::CONV2D_0_FILTER);
+    let out = arena.part_mut(concat_0);
+    conv2d(threads, &CONV2D_0_9, x, filter, None, None, &mut [], out);
+
+    // avg_pool
+    let avg_pool: Part<f32> = part(0, [n, 4, 4, 8]);
+    let (input, out) = arena.parts(concat_0, avg_pool);
+    avg_pool2d(threads, &AVG_POOL_2, input, out);
+
+    // map
+    let (input, out) = arena.parts(avg_pool, concat_0);
+    map_columns_beside(threads, &Sub, [0], [same(input)], &Columns::new(8, 8, 24), out);
+
+    // max_pool
+    let out = arena.part_mut(concat_0);
+    max_pool2d(threads, &MAX_POOL_2, x, out);
+
+    Ok(concat_0)
 }

@@ -25,6 +25,6 @@ pub(crate) const CONV2D_0_FILTER_2: Part<f32> = Part::new(337_152, 2304);
 /// `u`: 24
 pub(crate) const MAP_0_3_INPUT_1: Part<f32> = Part::new(346_368, 24);
 /// `f4`: 1×1×24×8, in panels
-pub(crate) const CONV2D_0_2_FILTER_2: Part<f32> = Part::new(346_496, 384);
+pub(crate) const CONV2D_0_FILTER_3: Part<f32> = Part::new(346_496, 384);
 /// `m8`: 8×8, in panels
 pub(crate) const MATMUL_0_RHS_2: Part<f32> = Part::new(348_032, 128);
