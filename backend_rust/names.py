@@ -46,12 +46,17 @@ class Scope:
         self._taken = set(taken)
         self._joint = joint
 
-    def unique(self, wanted: str) -> str:
-        """`wanted`, `wanted_2`, `wanted_3` …: the first that is free, which is then taken."""
+    def free(self, wanted: str) -> str:
+        """`wanted`, `wanted_2`, `wanted_3` …: the first that is free, which it stays."""
         name, i = wanted, 1
         while name in self._taken:
             i += 1
             name = f"{stem(wanted)}{self._joint}{i}"
+        return name
+
+    def unique(self, wanted: str) -> str:
+        """The first name that is `free`, which is then taken."""
+        name = self.free(wanted)
         self._taken.add(name)
         return name
 

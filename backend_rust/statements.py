@@ -254,7 +254,8 @@ class FunctionWriter:
         operands: list[Operand] = []
         for position, (role, value) in enumerate(op.named_ins):
             place = self._places[value]
-            local = f"input_{position}" if times[role] > 1 else role
+            # An argument or buffer may be called input_2 as well, and be used by the same call.
+            local = self._scope.free(f"input_{position}") if times[role] > 1 else role
             if role == "inputs" and times[role] == 1:
                 local = "input"
             type_ = rust.element(place.element, f"an operand of {op.kernel_name}")
@@ -309,7 +310,7 @@ class FunctionWriter:
     def _outs(self, op: rt.CallOp, base: str, borrows: Borrows) -> list[Operand]:
         outs: list[Operand] = []
         for i, value in enumerate(op.outs):
-            local = f"out_{i}" if len(op.outs) > 1 else "out"
+            local = self._scope.free(f"out_{i}") if len(op.outs) > 1 else "out"
             type_ = rust.element(element_of(value), f"a result of {op.kernel_name}")
             place = self._places[value]
             if isinstance(place.base.owner, rt.VariableOp):

@@ -136,6 +136,26 @@ def test_snake(text: str, name: str) -> None:
     assert snake(text) == name
 
 
+def test_an_argument_called_as_a_position(planned: Planner, tmp_path: Path) -> None:
+    """What the third operand is called in a call must not hide an argument that is used there."""
+    t = "tensor<4xf32>"
+    model = planned(f"""
+      func.func @f(%input_2: {t}) -> ({t}, {t}, {t}) {{
+        %0 = nn.softmax %input_2 axis = 0 : {t}
+        %1 = nn.softmax %0 axis = 0 : {t}
+        %2 = nn.map(%input_2, %0, %1) : ({t}, {t}, {t}) -> {t} {{
+          ^bb0(%a: f32, %b: f32, %c: f32):
+            %d = nn.sub %a, %b : f32
+            %e = nn.mul %d, %c : f32
+            nn.yield %e : f32
+        }}
+        func.return %0, %1, %2 : {t}, {t}, {t}
+      }}""")
+    emit_crate(model.module, model.weights, CrateOptions(), tmp_path)
+    source = (tmp_path / "src" / "model.rs").read_text()
+    assert "[same(input_2), same(input_1), same(input_2_2)]" in source
+
+
 def test_names() -> None:
     scope = Scope(["conv"])
     assert [scope.unique("conv"), scope.unique("conv"), scope.unique("x")] == [
