@@ -49,7 +49,11 @@ class Operand:
 
 @dataclass(frozen=True)
 class Call:
-    """An `rt.call` whose buffers have names in Rust. `body` is that of a map."""
+    """An `rt.call` whose buffers have names in Rust.
+
+    `body` is that of a map, `stages` are the calls in the body of `row_bands`; what lies between
+    those has no slice.
+    """
 
     kernel: str
     operands: tuple[Operand, ...]
@@ -57,6 +61,7 @@ class Call:
     scratch: tuple[Operand, ...]
     static: Mapping[str, Attribute]
     body: MapBody | None = None
+    stages: tuple[Call, ...] = ()
 
     def named(self, role: str) -> Operand | None:
         """The operand of that role; None if there is none."""

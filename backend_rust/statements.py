@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import cast
 
@@ -220,13 +220,36 @@ class FunctionWriter:
             outs=tuple(outs),
             scratch=tuple(scratch),
             static=op.static.data,
-            body=MapBody(self._source.regions, op.body.block) if op.body is not None else None,
+            body=self._map_body(op),
+            stages=tuple(self._stages(op, operands)),
         )
         text = self._text(print_call(call), base)
         lines = tuple(borrows.statements())
         comment = tuple(wrapped(nodes, self.scope_name))
         condition = " && ".join(self._condition(*literal) for literal in op.when)
         return Statement(comment, tuple(self._pending), lines, text, condition)
+
+    def _map_body(self, op: rt.CallOp) -> MapBody | None:
+        """The region of a map."""
+        if op.kernel_name != "map" or op.body is None:
+            return None
+        return MapBody(self._source.regions, op.body.block)
+
+    def _stages(self, op: rt.CallOp, operands: Sequence[Operand]) -> Iterator[Call]:
+        """The calls in the body of `row_bands`, on its operands and on what lies between."""
+        if op.kernel_name != "row_bands" or op.body is None:
+            return
+        known: dict[SSAValue, Operand] = dict(zip(op.body.block.args, operands, strict=False))
+
+        def operand(role: str, value: SSAValue) -> Operand:
+            between = Operand(role, element_of(value), shape_of(value), "")
+            return replace(known.get(value, between), role=role)
+
+        for call in op.body.block.ops:
+            if isinstance(call, rt.CallOp):
+                read = tuple(operand(role, value) for role, value in call.named_ins)
+                written = tuple(operand("out", value) for value in call.outs)
+                yield Call(call.kernel_name, read, written, (), call.static.data)
 
     def _condition(self, value: SSAValue, expected: bool) -> str:
         """Whether a bool in memory has the expected value."""

@@ -33,7 +33,7 @@ from tfrc.passes.memory_statistics import memory_statistics
 from tfrc.passes.plan_arena import bytes_of
 
 RESULTS = Path(__file__).parent / "results"
-PLANNING = ("schedule", "select-kernels", "in-place", "free-early", "plan-arena")
+PLANNING = ("schedule", "select-kernels", "row-bands", "in-place", "free-early", "plan-arena")
 APPLICATIONS = (
     "ConvNeXtTiny ConvNeXtSmall ConvNeXtBase ConvNeXtLarge ConvNeXtXLarge DenseNet121 DenseNet169 "
     "DenseNet201 EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4 "
@@ -90,10 +90,10 @@ def measure(name: str, directory: Path | None) -> dict[str, Any]:
     """One row."""
     module, ctx = read_or_import(name, directory)
     start = time.process_time()
-    row = asdict(memory_statistics(lowered(module, ctx, "schedule,select-kernels")))
+    row = asdict(memory_statistics(lowered(module, ctx, "schedule,select-kernels,row-bands")))
     seconds = time.process_time() - start
-    unscheduled = memory_statistics(lowered(module, ctx, "select-kernels"))
-    function = lowered(module, ctx, "schedule,select-kernels,in-place")
+    unscheduled = memory_statistics(lowered(module, ctx, "select-kernels,row-bands"))
+    function = lowered(module, ctx, "schedule,select-kernels,row-bands,in-place")
     return {
         **row,
         "peak_unscheduled": unscheduled.peak_both,

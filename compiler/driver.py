@@ -28,7 +28,7 @@ from tfrc.compiler.drawing import graph_png, graph_svg
 from tfrc.compiler.draws import Inputs, draw_inputs
 from tfrc.compiler.errors import ModelError
 from tfrc.compiler.frontend import Imported, ImportOptions, load
-from tfrc.compiler.html_report import SELECT, Snapshot, page
+from tfrc.compiler.html_report import UNPLANNED, Snapshot, page
 from tfrc.compiler.module import module_text, write_weights
 from tfrc.compiler.pass_manager import Observer, PassManager, Times, Watch, parse_passes
 from tfrc.compiler.progress import Progress
@@ -387,7 +387,7 @@ class _Compilation:
 def _last_on_tensors(passes: Sequence[ModulePass]) -> int:
     """The number of the pass before kernels are selected; of the last pass if none are."""
     names = [each.name for each in passes]
-    return names.index(SELECT) if SELECT in names else len(names)
+    return names.index(UNPLANNED[0]) if UNPLANNED[0] in names else len(names)
 
 
 def crate_options(

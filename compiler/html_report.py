@@ -25,7 +25,9 @@ from tfrc.passes.memory_statistics import (
     planned_buffers,
 )
 
-LEGALIZE, SELECT = "legalize-tf", "select-kernels"
+LEGALIZE = "legalize-tf"
+UNPLANNED = ("select-kernels", "row-bands")
+"""Passes behind which every tensor has a buffer, and none is planned."""
 SMALL_GRAPH = 1500
 """Boxes up to which a graph is drawn: a browser scrolls no more with ease."""
 
@@ -91,7 +93,7 @@ class Snapshot:
         elif step.name == LEGALIZE:
             self.before = _operations(module)
             self.graph_before = _graph(module)
-        elif step.name == SELECT:
+        elif step.name in UNPLANNED:
             self.memory = {n: memory_statistics(f) for n, f in functions(module).items()}
         if step.number == self.final:
             self.keep(step)

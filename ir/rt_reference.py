@@ -72,6 +72,8 @@ class Memory:
 def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
     """What a kernel call computes from its input buffers."""
     operands = [(name, buffers[value]) for name, value in op.named_ins]
+    if op.kernel_name == "row_bands":
+        return row_bands(op, [array for _, array in operands], n)
     if op.kernel_name == "copy":
         return operands[0][1]
     if op.kernel_name == "pack":
@@ -93,6 +95,17 @@ def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
         named["rhs"] = named["rhs"][: prod(extents)].reshape(extents)
     meaning = METHODS[name] if name in METHODS else REFERENCE[name]
     return apply(meaning, named, static, op.outs[0].type, n)
+
+
+def row_bands(op: rt.CallOp, operands: Sequence[Array], n: int) -> Array:
+    """What the calls of the body compute, one by one and on whole images."""
+    assert op.body is not None
+    inner: dict[SSAValue, Array] = dict(zip(op.body.block.args, operands, strict=False))
+    result = operands[0]
+    for each in op.body.block.ops:
+        if isinstance(each, rt.CallOp):
+            inner[each.outs[0]] = result = call(each, inner, n)
+    return result
 
 
 def pack(op: rt.CallOp, matrix: Array, n: int) -> Array:

@@ -25,6 +25,7 @@ from tfrc.passes.micro_batch import MicroBatchPass
 from tfrc.passes.plan_arena import PlanArenaPass
 from tfrc.passes.raise_idioms import RaiseIdiomsPass
 from tfrc.passes.remove_transposes import RemoveTransposesPass
+from tfrc.passes.row_bands import RowBandsPass
 from tfrc.passes.schedule import SchedulePass
 from tfrc.passes.select_kernels import SelectKernelsPass
 from tfrc.passes.space_to_batch_to_dilation import SpaceToBatchToDilationPass
@@ -55,6 +56,7 @@ PASSES: dict[str, type[ModulePass]] = {
         SplitReductionsPass,
         SchedulePass,
         SelectKernelsPass,
+        RowBandsPass,
         InPlacePass,
         FreeEarlyPass,
         PlanArenaPass,
@@ -91,6 +93,7 @@ SCHEDULE: tuple[tuple[str, int], ...] = (
     ("split-reductions", 0),
     ("schedule", 1),
     ("select-kernels", 0),
+    ("row-bands", 2),
     ("in-place", 0),
     ("free-early", 0),
     ("plan-arena", 0),

@@ -67,7 +67,7 @@ def arena_of(function: FuncOp) -> Dim:
 
 
 def memory_statistics(function: FuncOp, n: int = 1) -> MemoryStatistics:
-    """The statistics of a function as `select-kernels` leaves it, for the batch size `n`."""
+    """The statistics of a function as `row-bands` leaves it, for the batch size `n`."""
     peaks: dict[tuple[bool, bool], int] = {}
     planned = function
     for inplace, memdrop in ((False, False), (True, False), (False, True), (True, True)):

@@ -27,8 +27,9 @@ from tfrc.ir.shape import shape_of
 
 def split(op: rt.CallOp) -> list[rt.CallOp]:
     """The calls in place of `op`, or `op` itself."""
-    if op.body is None:
+    if op.kernel_name != "map":
         return [op]
+    assert op.body is not None
     select = _yield(op.body).value.owner
     if not isinstance(select, nn.SelectOp):
         return [op]

@@ -17,12 +17,13 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
+from tfrc.compiler.pass_manager import parse_passes
 from tfrc.ir import nn, reference, rt, rt_reference
 from tfrc.ir.rt import POOLS
 from tfrc.ir.shape import Dim, N, count, shape_of, tensor
 from tfrc.ir.tf import location
 from tfrc.ir.weights import CompilerContext, WeightStore
-from tfrc.passes import PASSES, PIPELINES
+from tfrc.passes import PIPELINES
 from tfrc.passes.aliases import root
 from tfrc.passes.elementwise_to_map import ElementwiseToMapPass
 from tfrc.passes.free_early import FreeEarlyPass
@@ -32,6 +33,7 @@ from tfrc.passes.micro_batch import examples_are_independent
 from tfrc.passes.ordering import Task, Tasks
 from tfrc.passes.packing import Extent, Life, plan, widest_cut
 from tfrc.passes.plan_arena import PlanArenaPass
+from tfrc.passes.row_bands import RowBandsPass
 from tfrc.passes.schedule import SchedulePass
 from tfrc.passes.select_kernels import SelectKernelsPass
 
@@ -89,6 +91,19 @@ def random_function(draw: st.DrawFn) -> FuncOp:
                 channels = int(shape[2])
                 kernel = weight(block, 3, channels, channels)
                 op = nn.Conv1DOp(add(nn.ReluOp(x)), kernel, strides=[1], pads=[1, 1], residual=y)
+            case "bands" if len(shape) == 3:
+                channels = int(shape[2])
+                image, residual = (
+                    add(nn.ReshapeOp(value, (*shape[:2], Dim(0, 1), shape[2]))) for value in (x, y)
+                )
+                wide = weight(block, 1, 1, channels, 3)
+                image = add(nn.Conv2DOp(image, wide, strides=[1, 1], pads=[0] * 4))
+                taps = weight(block, 3, 1, 3, 1)
+                image = add(nn.DepthwiseConv2DOp(image, taps, strides=[1, 1], pads=[1, 0, 1, 0]))
+                narrow, bias = weight(block, 1, 1, 3, channels), weight(block, channels)
+                epilogue = {"bias": bias, "residual": residual if draw(st.booleans()) else None}
+                conv = nn.Conv2DOp(image, narrow, strides=[1, 1], pads=[0] * 4, **epilogue)
+                op = nn.ReshapeOp(add(conv), shape)
             case "cell" if count(shape).at(1) < 2000:
                 channels = int(shape[-1])
                 first = add(nn.MatMulOp(x, weight(block, channels, channels)))
@@ -132,8 +147,8 @@ def random_function(draw: st.DrawFn) -> FuncOp:
 
 
 KINDS = (
-    "relu add softmax layer_norm weight matmul scores conv block cell pools grow reshape concat "
-    "slice row pad transpose"
+    "relu add softmax layer_norm weight matmul scores conv block bands cell pools grow reshape "
+    "concat slice row pad transpose"
 ).split()
 
 
@@ -148,10 +163,16 @@ def only_function(module: ModuleOp) -> FuncOp:
 
 
 AFTER_LEGALIZING = {
-    level: specs[specs.index("legalize-tf") + 1 : specs.index("in-place")]
+    level: [
+        "row-bands{large=0}" if spec == "row-bands" else spec
+        for spec in specs[specs.index("legalize-tf") + 1 : specs.index("in-place")]
+    ]
     for level, specs in PIPELINES.items()
 }
-"""The passes between `nn` operations as they are legalized and the memory plan."""
+"""The passes between `nn` operations as they are legalized and the memory plan.
+
+Images of any size run in bands.
+"""
 
 
 @given(modules(), st.sampled_from([1, 2, 5]), st.sampled_from(sorted(AFTER_LEGALIZING)))
@@ -166,7 +187,7 @@ def test_flags_do_not_change_the_numbers(module: ModuleOp, n: int, level: str) -
     arguments = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
     expected = reference.run(only_function(module), arguments, WeightStore())
     ctx = CompilerContext()
-    run_passes(ctx, module, [each() for each in map(PASSES.__getitem__, AFTER_LEGALIZING[level])])
+    run_passes(ctx, module, parse_passes(AFTER_LEGALIZING[level]))
     runs: list[list[reference.Array]] = []
     for in_place, free_early in product([False, True], repeat=2):
         planned = module.clone()
@@ -186,7 +207,8 @@ def test_flags_do_not_change_the_numbers(module: ModuleOp, n: int, level: str) -
 def plan_module(module: ModuleOp) -> tuple[CompilerContext, FuncOp]:
     """All passes on buffers."""
     ctx = CompilerContext()
-    passes = [ElementwiseToMapPass(), SelectKernelsPass(), InPlacePass(), FreeEarlyPass()]
+    passes = [ElementwiseToMapPass(), SelectKernelsPass(), RowBandsPass(large=0)]
+    passes += [InPlacePass(), FreeEarlyPass()]
     run_passes(ctx, module, [*passes, PlanArenaPass()])
     return ctx, only_function(module)
 
@@ -214,6 +236,11 @@ def calls(function: FuncOp) -> list[rt.CallOp]:
 def runs_in_parts(function: FuncOp) -> bool:
     kernels = {op.kernel_name for op in calls(function)}
     return len(kernels) > 3 and examples_are_independent(function)
+
+
+def runs_in_bands(function: FuncOp) -> bool:
+    bands = [op for op in calls(function) if op.kernel_name == "row_bands"]
+    return any("residual" in dict(op.named_ins) for op in bands)
 
 
 def adds_in_place(function: FuncOp) -> bool:
@@ -265,6 +292,7 @@ def test_such_functions_exist() -> None:
         reads_columns,
         maps_beside_columns,
         pools_columns,
+        runs_in_bands,
     ]
 
     @given(modules())

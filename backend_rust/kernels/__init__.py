@@ -24,8 +24,8 @@ FUNCTIONS = frozenset(
     "max_pool2d max_pool2d_grad "
     "middle mirror_pad one_hot pack pack_transposed packed_len pad random_bits random_key "
     "random_normal random_truncated_normal random_uniform reduce reduce_any resize_bilinear "
-    "resize_nearest rows same scalar segment_sum simd slice softmax softmax_in_place split "
-    "tile transpose".split()
+    "resize_nearest row_bands rows same scalar segment_sum simd slice softmax softmax_in_place "
+    "split tile transpose".split()
 )
 """What tf-layers exports under a lower-case name, so that no variable hides it."""
 
@@ -33,8 +33,8 @@ FUNCTIONS = frozenset(
 F32_ONLY = frozenset(
     "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
     "conv2d_backprop_filter conv3d_backprop_filter depthwise_conv2d "
-    "depthwise_conv2d_backprop_filter pack matmul batch_matmul max_pool max_pool_grad avg_pool "
-    "softmax log_softmax layer_norm".split()
+    "depthwise_conv2d_backprop_filter row_bands pack matmul batch_matmul max_pool max_pool_grad "
+    "avg_pool softmax log_softmax layer_norm".split()
 )
 """Kernels that compute on f32 and on nothing else."""
 

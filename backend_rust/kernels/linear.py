@@ -127,6 +127,38 @@ def depthwise_conv2d(call: Call) -> Printed:
     )
 
 
+@prints("row_bands")
+def row_bands(call: Call) -> Printed:
+    """`row_bands(threads, &BANDS, input, [(filter_0, Some(bias_0)), …], residual, scratch, out)`.
+
+    Its static facts are `RowBands::new([Stage::Conv2d(…), …], 4)`.
+    """
+    stages: list[str] = []
+    operands: list[str] = []
+    uses = {"Stage"}
+    for i, stage in enumerate(call.stages):
+        params = conv_params if stage.kernel == "conv2d" else depthwise_params
+        layer = params(stage, stage.operand("filter").static())
+        struct = layer.split("::", 1)[0]
+        stages.append(f"Stage::{struct}({layer})")
+        operands.append(f"({call.operand(f'filter_{i}').slice}, {call.option(f'bias_{i}')})")
+        uses |= {struct} | activation_use(stage)
+    return Printed(
+        "row_bands",
+        [
+            call.operand("input").slice,
+            rust.listing(operands),
+            call.option("residual"),
+            call.scratch_slice,
+            call.out.slice,
+        ],
+        f"RowBands::new({rust.listing(stages)}, {rust.integer(call.number('rows'))})",
+        threads=True,
+        rank=len(stages),
+        uses=frozenset(uses),
+    )
+
+
 @prints("depthwise_conv2d_backprop_filter")
 def depthwise_conv2d_backprop_filter(call: Call) -> Printed:
     """`depthwise_conv2d_backprop_filter(threads, &DEPTHWISE, input, gradient, out)`."""

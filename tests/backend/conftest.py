@@ -27,6 +27,7 @@ from tfrc.passes.elementwise_to_map import ElementwiseToMapPass
 from tfrc.passes.free_early import FreeEarlyPass
 from tfrc.passes.in_place import InPlacePass
 from tfrc.passes.plan_arena import PlanArenaPass
+from tfrc.passes.row_bands import RowBandsPass
 from tfrc.passes.select_kernels import SelectKernelsPass
 
 Array = NDArray[Any]
@@ -69,7 +70,14 @@ class Planned:
         return features
 
 
-PASSES = (ElementwiseToMapPass, SelectKernelsPass, InPlacePass, FreeEarlyPass, PlanArenaPass)
+PASSES = (
+    ElementwiseToMapPass,
+    SelectKernelsPass,
+    RowBandsPass,
+    InPlacePass,
+    FreeEarlyPass,
+    PlanArenaPass,
+)
 """What makes a planned module of one in the `nn` dialect."""
 
 

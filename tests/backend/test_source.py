@@ -101,7 +101,7 @@ def test_an_output_called_as_an_input(planned: Planner, tmp_path: Path) -> None:
 def test_every_kernel_is_printed() -> None:
     selected = {op.name.removeprefix("nn.") for op in KERNELS}
     dynamic = {f"{DYNAMIC}conv{rank}d" for rank in (1, 2, 3)}
-    assert selected | dynamic | {*METHODS, "map", "copy", "pack"} == set(PRINTERS)
+    assert selected | dynamic | {*METHODS, "row_bands", "map", "copy", "pack"} == set(PRINTERS)
 
 
 def test_every_elementwise_operation_is_printed() -> None:

@@ -123,6 +123,18 @@ def large_images(k: Any) -> Any:
     return k.Model([image, numbers], [layers.Dense(3)(y), layers.Conv2D(2, 3)(x)])
 
 
+def inverted_residuals(k: Any) -> Any:
+    """Layers between wide images, which run in bands of lines: with a residual, with strides."""
+    layers = k.layers
+    x = inputs = k.Input((70, 66, 6), name="image")
+    y = layers.Conv2D(64, 1, activation="silu")(x)
+    y = layers.BatchNormalization()(layers.DepthwiseConv2D(5, padding="same")(y))
+    x = layers.Add()([x, layers.Conv2D(6, 1)(layers.ReLU(6.0)(y))])
+    x = layers.Conv2D(72, (5, 3), padding="same", activation="relu")(x)
+    x = layers.DepthwiseConv2D(3, strides=2, padding="same", activation="hard_sigmoid")(x)
+    return k.Model(inputs, layers.Conv2D(9, 1)(x))
+
+
 MODELS: tuple[Callable[[Any], Any], ...] = (
     mlp,
     convolutions,
@@ -131,6 +143,7 @@ MODELS: tuple[Callable[[Any], Any], ...] = (
     classifier_of_sequences,
     transformer_block,
     large_images,
+    inverted_residuals,
 )
 
 
@@ -156,6 +169,10 @@ def test_a_crate_agrees_with_tensorflow(
         assert "(n - first).min(1)" in (crate / "src/lib.rs").read_text()
         succeed(crate, "clippy", "--all-targets", "--", "-D", "warnings")
         succeed(crate, "fmt", "--check")
+    if make is inverted_residuals and level == 2:
+        source = (crate / "src/model.rs").read_text()
+        assert "RowBands<3>" in source
+        assert "RowBands<2>" in source
 
 
 @pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)

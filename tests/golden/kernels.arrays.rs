@@ -3,8 +3,8 @@
 use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
 
 use crate::{
-    DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, PackingOutputs, RandomOutputs,
-    ReductionOutputs, Session, WinogradOutputs,
+    BandsOutputs, DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, PackingOutputs,
+    RandomOutputs, ReductionOutputs, Session, WinogradOutputs,
 };
 
 impl Session {
@@ -29,6 +29,16 @@ impl Session {
             t.as_slice().unwrap_or_default(),
             v.as_slice().unwrap_or_default(),
         )
+    }
+
+    /// [`Session::bands`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::bands`], and if an array has another shape.
+    pub fn bands_from_arrays(&mut self, x: ArrayView<'_, f32, Ix4>) -> Result<BandsOutputs<'_>, Error> {
+        check_shape("x", x.shape(), &[None, Some(66), Some(62), Some(5)], "[n, 66, 62, 5]")?;
+        let x = x.as_standard_layout();
+        self.bands(x.as_slice().unwrap_or_default())
     }
 
     /// [`Session::winograd`] for arrays. What is not in row-major order is copied first.
@@ -253,6 +263,14 @@ impl<'session> LinearOutputs<'session> {
     #[must_use]
     pub fn out6_array(&self) -> ArrayView<'session, f32, Ix3> {
         ArrayView::from_shape(self.out6_shape, self.out6).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> BandsOutputs<'session> {
+    /// `out` as an array.
+    #[must_use]
+    pub fn out_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out_shape, self.out).expect("a shape has as many elements as its slice")
     }
 }
 

@@ -50,6 +50,7 @@ impl Model {
             threads: Threads::single(),
             arena: Arena::new(
                 model::linear_arena(max_batch.max(1))
+                    .max(model::bands_arena(max_batch.max(1)))
                     .max(model::winograd_arena(max_batch.max(1)))
                     .max(model::packing_arena(max_batch.max(1)))
                     .max(model::reduction_arena(max_batch.max(1)))
@@ -76,6 +77,14 @@ impl Model {
     /// As [`Session::linear_features`].
     pub fn linear_features(&self, features: &[f32]) -> Result<OwnedLinearOutputs, Error> {
         Ok(self.session(1).linear_features(features)?.into_owned())
+    }
+
+    /// Runs `bands` in a session of its own: see [`Session::bands`].
+    ///
+    /// # Errors
+    /// As [`Session::bands`].
+    pub fn bands(&self, x: &[f32]) -> Result<OwnedBandsOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 20_460, 0)?).bands(x)?.into_owned())
     }
 
     /// Runs `winograd` in a session of its own: see [`Session::winograd`].
@@ -279,6 +288,20 @@ impl Session {
     pub fn linear_features(&mut self, features: &[f32]) -> Result<LinearOutputs<'_>, Error> {
         check_length("features", features.len(), 416)?;
         self.linear(&features[0..256], &features[256..288], &features[288..416])
+    }
+
+    /// Runs `bands` for the `n` examples that the inputs hold.
+    ///
+    /// - `x`: `[n, 66, 62, 5]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn bands(&mut self, x: &[f32]) -> Result<BandsOutputs<'_>, Error> {
+        let n = batch_size("x", x.len(), 20_460, 0)?;
+        check_batch(n, self.max_batch)?;
+        let out = model::bands(&self.model.weights, &self.threads, &mut self.arena, n, x)?;
+        Ok(BandsOutputs { out: self.arena.part(out), out_shape: [n, 66, 62, 5] })
     }
 
     /// Runs `winograd` for the `n` examples that the inputs hold.
@@ -762,6 +785,32 @@ pub struct OwnedLinearOutputs {
     pub out6: Vec<f32>,
     /// The shape of `out6`.
     pub out6_shape: [usize; 3],
+}
+
+/// The outputs of [`Session::bands`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct BandsOutputs<'session> {
+    /// `out`: `[n, 66, 62, 5]`, float32
+    pub out: &'session [f32],
+    /// The shape of `out`.
+    pub out_shape: [usize; 4],
+}
+
+impl BandsOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedBandsOutputs {
+        OwnedBandsOutputs { out: self.out.to_vec(), out_shape: self.out_shape }
+    }
+}
+
+/// The outputs of [`Model::bands`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedBandsOutputs {
+    /// `out`: `[n, 66, 62, 5]`, float32
+    pub out: Vec<f32>,
+    /// The shape of `out`.
+    pub out_shape: [usize; 4],
 }
 
 /// The outputs of [`Session::winograd`], in the session's memory.

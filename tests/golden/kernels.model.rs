@@ -6,13 +6,13 @@
 
 use tf_layers::{
     Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv2d, Conv3d, DepthwiseConv2d, Element, Error, Gather,
-    LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Reduce, Reduction, SegmentSum, Slice, Softmax, Threads, Tile,
-    Transpose, Weights, WinogradConv2d, all, any, argmax, argmin, avg_pool2d, batch_matmul, broadcast_to, concat,
-    conv1d, conv2d_backprop_filter, conv2d_winograd, conv3d, conv3d_backprop_filter, depthwise_conv2d,
-    depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place,
-    log_softmax, map_any, map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pack, pack_transposed,
-    pad, random_bits, random_key, random_normal, random_truncated_normal, random_uniform, reduce, reduce_any, same,
-    segment_sum, slice, softmax, tile, transpose,
+    LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Reduce, Reduction, RowBands, SegmentSum, Slice, Softmax, Stage,
+    Threads, Tile, Transpose, Weights, WinogradConv2d, all, any, argmax, argmin, avg_pool2d, batch_matmul,
+    broadcast_to, concat, conv1d, conv2d_backprop_filter, conv2d_winograd, conv3d, conv3d_backprop_filter,
+    depthwise_conv2d, depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather,
+    layer_norm_in_place, log_softmax, map_any, map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pack,
+    pack_transposed, pad, random_bits, random_key, random_normal, random_truncated_normal, random_uniform, reduce,
+    reduce_any, row_bands, same, segment_sum, slice, softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -27,6 +27,16 @@ const DEPTHWISE_CONV2D_0: DepthwiseConv2d = DepthwiseConv2d::new([8, 8, 4], [3, 
 const MATMUL_0: Matmul = Matmul::new(4, 8).activation(Activation::Gelu);
 const BATCH_MATMUL_0: BatchMatmul = BatchMatmul::new(8, 4, 8).transpose_b(true);
 const BATCH_MATMUL_0_2: BatchMatmul = BatchMatmul::new(4, 8, 4).transpose_a(true);
+const ROW_BANDS_0: RowBands<3> = RowBands::new(
+    [
+        Stage::Conv2d(Conv2d::new([66, 62, 5], 66, [1, 1]).activation(Activation::Relu6)),
+        Stage::DepthwiseConv2d(
+            DepthwiseConv2d::new([66, 62, 66], [3, 3]).pads([1, 1, 1, 1]).activation(Activation::LeakyRelu(0.1)),
+        ),
+        Stage::Conv2d(Conv2d::new([66, 62, 66], 5, [1, 1])),
+    ],
+    11,
+);
 const CONV2D_WINOGRAD_0: WinogradConv2d =
     WinogradConv2d::new(Conv2d::new([28, 27, 16], 16, [3, 3]).pads([1, 1, 1, 1]).activation(Activation::Relu6), 4);
 const CONV2D_WINOGRAD_0_2: WinogradConv2d =
@@ -125,6 +135,42 @@ pub(crate) fn linear(
     batch_matmul(threads, &BatchMatmul::new(8 * n, 4, 8), t, rhs, scratch, out);
 
     Ok([conv1d_0, conv3d_0, depthwise_conv2d_0, matmul_0, batch_matmul_0, batch_matmul_0_2, batch_matmul_0_3])
+}
+
+/// Bytes of the arena that `bands` needs for `n` examples.
+pub(crate) fn bands_arena(n: usize) -> usize {
+    81_856 * n + 392_832
+}
+
+/// Computes `bands` and says where its outputs are.
+pub(crate) fn bands(
+    weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    x: &[f32],
+) -> Result<Part<f32>, Error> {
+    // row_bands
+    let scratch: Part<f32> = part(0, [98_208]);
+    let row_bands_0: Part<f32> = part(392_832, [n, 66, 62, 5]);
+    let [filter_0, bias_0, filter_1, filter_2] = weights.parts([
+        w::ROW_BANDS_0_FILTER_0,
+        w::ROW_BANDS_0_BIAS_0,
+        w::ROW_BANDS_0_FILTER_1,
+        w::ROW_BANDS_0_FILTER_2,
+    ]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, row_bands_0]);
+    row_bands(
+        threads,
+        &ROW_BANDS_0,
+        x,
+        [(filter_0, Some(bias_0)), (filter_1, None), (filter_2, None)],
+        Some(x),
+        scratch,
+        out,
+    );
+
+    Ok(row_bands_0)
 }
 
 /// Bytes of the arena that `winograd` needs for `n` examples.

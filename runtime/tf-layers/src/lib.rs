@@ -44,6 +44,7 @@ mod pool;
 mod random;
 mod reduce;
 mod resize;
+mod row_bands;
 mod segment_sum;
 pub mod simd;
 mod softmax;
@@ -81,6 +82,7 @@ pub use random::{
 };
 pub use reduce::{Reduce, Reduction, all, any, argmax, argmin, reduce, reduce_any};
 pub use resize::{Resize, Sampling, resize_bilinear, resize_nearest};
+pub use row_bands::{RowBands, Stage, row_bands};
 pub use segment_sum::{SegmentSum, segment_sum};
 pub use softmax::{Softmax, log_softmax, log_softmax_in_place, softmax, softmax_in_place};
 pub use transpose::{Transpose, transpose};

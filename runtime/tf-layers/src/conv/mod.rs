@@ -14,6 +14,7 @@ use crate::kernels::blocking::register_tiles;
 use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
+use crate::row_bands::Lines;
 
 /// A convolution over depth, height and width: TensorFlow's `Conv3D` on NDHWC tensors, with explicit padding.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -371,6 +372,33 @@ impl Conv2d {
     pub const fn output(&self) -> [usize; 3] {
         let [_, height, width, channels] = self.0.output();
         [height, width, channels]
+    }
+
+    /// How the lines of the result follow from those of the input.
+    pub(crate) const fn lines(&self) -> Lines {
+        let inner = &self.0;
+        let [height, width, filters] = self.output();
+        Lines {
+            input: [inner.input[1], inner.input[2] * inner.channels],
+            output: [height, width * filters],
+            extent: (inner.kernel[1] - 1) * inner.dilations[1] + 1,
+            stride: inner.strides[1],
+            top: inner.before[1],
+            padded: if inner.is_padded() {
+                inner.padded(2) * inner.channels
+            } else {
+                0
+            },
+        }
+    }
+
+    /// The same layer on `height` lines of its input, with other lines of zeros above and below.
+    pub(crate) const fn band(self, height: usize, top: usize, bottom: usize) -> Self {
+        let Self(mut inner) = self;
+        inner.input[1] = height;
+        inner.before[1] = top;
+        inner.after[1] = bottom;
+        Self(inner)
     }
 
     /// Length of the packed weights: for each group a matrix [kernel * channels / groups, filters / groups].

@@ -7,6 +7,7 @@ pub use backprop_filter::depthwise_conv2d_backprop_filter;
 use crate::activation::Activation;
 use crate::kernels::depthwise::Depthwise;
 use crate::kernels::threads::Threads;
+use crate::row_bands::Lines;
 
 /// A depthwise convolution on NHWC tensors, with explicit padding: TensorFlow's `DepthwiseConv2dNative`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,6 +89,27 @@ impl DepthwiseConv2d {
             self.output_axis(1),
             self.channels * self.multiplier,
         ]
+    }
+
+    /// How the lines of the result follow from those of the input.
+    pub(crate) const fn lines(&self) -> Lines {
+        let [height, width, channels] = self.output();
+        Lines {
+            input: [self.input[0], self.input[1] * self.channels],
+            output: [height, width * channels],
+            extent: (self.kernel[0] - 1) * self.dilations[0] + 1,
+            stride: self.strides[0],
+            top: self.before[0],
+            padded: 0,
+        }
+    }
+
+    /// The same layer on `height` lines of its input, with other lines of zeros above and below.
+    pub(crate) const fn band(mut self, height: usize, top: usize, bottom: usize) -> Self {
+        self.input[0] = height;
+        self.before[0] = top;
+        self.after[0] = bottom;
+        self
     }
 }
 

@@ -1,0 +1,217 @@
+//! Layers in bands of lines against the same layers one by one: the bits are the same.
+
+mod common;
+
+use common::{packed, random};
+use tf_layers::simd::Isa;
+use tf_layers::{
+    Activation, Conv2d, DepthwiseConv2d, RowBands, Stage, Threads, conv2d, depthwise_conv2d,
+    row_bands,
+};
+
+/// A layer with the elements of its input, its result and a line of that, its weights and its bias.
+struct Layer {
+    stage: Stage,
+    input: usize,
+    output: [usize; 3],
+    weights: Vec<f32>,
+    bias: Option<Vec<f32>>,
+}
+
+fn conv(input: [usize; 3], filters: usize, kernel: [usize; 2], layer: Conv2d) -> Layer {
+    let k = kernel[0] * kernel[1] * input[2];
+    Layer {
+        stage: Stage::Conv2d(layer),
+        input: input.iter().product(),
+        output: layer.output(),
+        weights: packed(k, filters, &random(k * filters, 2)),
+        bias: (filters != 7).then(|| random(filters, 3)),
+    }
+}
+
+fn depthwise(input: [usize; 3], kernel: [usize; 2], layer: DepthwiseConv2d) -> Layer {
+    let output = layer.output();
+    Layer {
+        stage: Stage::DepthwiseConv2d(layer),
+        input: input.iter().product(),
+        output,
+        weights: random(kernel[0] * kernel[1] * output[2], 4),
+        bias: Some(random(output[2], 5)),
+    }
+}
+
+impl Layer {
+    fn run(
+        &self,
+        threads: &Threads,
+        x: &[f32],
+        batch: usize,
+        residual: Option<&[f32]>,
+    ) -> Vec<f32> {
+        let mut out = vec![f32::NAN; batch * self.output.iter().product::<usize>()];
+        let bias = self.bias.as_deref();
+        match &self.stage {
+            Stage::Conv2d(layer) => {
+                let mut scratch = vec![f32::NAN; layer.scratch_len(batch)];
+                let weights = &self.weights;
+                conv2d(
+                    threads,
+                    layer,
+                    x,
+                    weights,
+                    bias,
+                    residual,
+                    &mut scratch,
+                    &mut out,
+                );
+            }
+            Stage::DepthwiseConv2d(layer) => {
+                depthwise_conv2d(threads, layer, x, &self.weights, bias, &mut out);
+            }
+        }
+        out
+    }
+}
+
+/// The layers in bands of every height, with one and two threads, on every instruction set.
+#[track_caller]
+fn check<const N: usize>(batch: usize, layers: [Layer; N]) {
+    let x = random(batch * layers[0].input, 1);
+    let outputs = batch * layers[N - 1].output.iter().product::<usize>();
+    let takes_residual = matches!(layers[N - 1].stage, Stage::Conv2d(_));
+    let residuals = [None, takes_residual.then(|| random(outputs, 6))];
+    let stages = layers.each_ref().map(|layer| layer.stage);
+    let threads = [Threads::single(), Threads::new(2)];
+    for residual in residuals.iter().map(Option::as_deref) {
+        for isa in Isa::available() {
+            isa.force(|| {
+                let mut expected = x.clone();
+                for (i, layer) in layers.iter().enumerate() {
+                    let residual = residual.filter(|_| i == N - 1);
+                    expected = layer.run(&threads[0], &expected, batch, residual);
+                }
+                for rows in 1..=layers[N - 1].output[0] + 1 {
+                    let p = RowBands::new(stages, rows);
+                    for threads in &threads {
+                        let mut scratch = vec![f32::NAN; p.scratch_len()];
+                        let mut out = vec![f32::NAN; outputs];
+                        let operands = layers
+                            .each_ref()
+                            .map(|layer| (&layer.weights[..], layer.bias.as_deref()));
+                        row_bands(threads, &p, &x, operands, residual, &mut scratch, &mut out);
+                        assert!(
+                            out == expected,
+                            "bands of {rows} lines give other bits on {isa:?}: {stages:?}"
+                        );
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// 1×1, depthwise, 1×1: an inverted residual block.
+#[track_caller]
+fn check_block(
+    size: [usize; 2],
+    kernel: [usize; 2],
+    layer: impl Fn(DepthwiseConv2d) -> DepthwiseConv2d,
+) {
+    let input = [size[0], size[1], 5];
+    let expand = conv(
+        input,
+        21,
+        [1, 1],
+        Conv2d::new(input, 21, [1, 1]).activation(Activation::Relu6),
+    );
+    let between = depthwise(
+        expand.output,
+        kernel,
+        layer(DepthwiseConv2d::new(expand.output, kernel)).activation(Activation::Swish),
+    );
+    let project = conv(
+        between.output,
+        7,
+        [1, 1],
+        Conv2d::new(between.output, 7, [1, 1]),
+    );
+    check(2, [expand, between, project]);
+}
+
+#[test]
+fn inverted_residual_blocks() {
+    check_block([9, 6], [3, 3], |p| p.pads([1, 1, 1, 1]));
+    check_block([9, 6], [3, 3], |p| p.strides([2, 2]).pads([0, 0, 1, 1]));
+    check_block([12, 7], [5, 5], |p| p.strides([2, 2]).pads([2, 2, 2, 2]));
+    check_block([10, 5], [3, 3], |p| p.dilations([2, 2]).pads([2, 2, 2, 2]));
+    check_block([8, 4], [2, 3], |p| p.strides([1, 2]));
+    check_block([7, 3], [7, 3], |p| p.pads([6, 1, 6, 1]));
+}
+
+/// Strides larger than the window leave lines out.
+#[test]
+fn lines_that_nobody_reads() {
+    check_block([11, 4], [1, 1], |p| p.strides([3, 1]));
+    check_block([11, 4], [2, 2], |p| p.strides([4, 1]).pads([1, 0, 0, 1]));
+}
+
+#[test]
+fn convolutions_with_padding() {
+    let image = [15, 12, 3];
+    let stem = conv(
+        image,
+        8,
+        [3, 3],
+        Conv2d::new(image, 8, [3, 3])
+            .strides([2, 2])
+            .pads([0, 0, 1, 1])
+            .activation(Activation::HardSwish),
+    );
+    let second = conv(
+        stem.output,
+        18,
+        [3, 2],
+        Conv2d::new(stem.output, 18, [3, 2]).pads([1, 0, 1, 1]),
+    );
+    let third = depthwise(
+        second.output,
+        [3, 3],
+        DepthwiseConv2d::new(second.output, [3, 3])
+            .multiplier(2)
+            .pads([1, 1, 1, 1]),
+    );
+    check(3, [stem, second, third]);
+}
+
+#[test]
+fn one_layer_and_no_images() {
+    let image = [6, 5, 4];
+    let layer = Conv2d::new(image, 7, [3, 3]).pads([1, 1, 1, 1]);
+    check(2, [conv(image, 7, [3, 3], layer)]);
+    check(0, [conv(image, 7, [3, 3], layer)]);
+}
+
+#[test]
+#[should_panic(expected = "another size")]
+fn layers_that_do_not_fit() {
+    let stages = [[6, 5, 4], [6, 5, 5]].map(|x| Stage::Conv2d(Conv2d::new(x, 4, [1, 1])));
+    let _ = RowBands::new(stages, 1);
+}
+
+#[test]
+#[should_panic(expected = "scratch memory has")]
+fn too_little_scratch() {
+    let stages = [[6, 5, 4]; 2].map(|x| Stage::Conv2d(Conv2d::new(x, 4, [1, 1])));
+    let p = RowBands::new(stages, 2);
+    let (mut scratch, mut out) = (vec![0.0; p.scratch_len() - 1], [0.0; 120]);
+    let (w, x) = (packed(4, 4, &random(16, 1)), [0.0; 120]);
+    row_bands(
+        &Threads::single(),
+        &p,
+        &x,
+        [(&w, None), (&w, None)],
+        None,
+        &mut scratch,
+        &mut out,
+    );
+}

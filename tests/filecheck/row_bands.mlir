@@ -1,0 +1,54 @@
+// RUN: tfrc opt %s -p row-bands | filecheck %s
+
+// An inverted residual block: the wide images between its layers exist in bands only.
+// CHECK-LABEL: func.func @block
+// CHECK-NOT:     memref<?x112x112x96xf32>
+// CHECK:         [[S:%.*]] = memref.alloc() : memref<86016xf32>
+// CHECK-NEXT:    rt.call @row_bands(input = %x, filter_0 = %0, filter_1 = %1, bias_1 = %2, filter_2 = %3, residual = %r) -> %out scratch([[S]]) {rows = 3 : i64}
+// CHECK-NEXT:    ^bb0([[X:%.*]]: memref<?x112x112x16xf32>, {{.*}}, [[A:%.*]]: memref<?x112x112x96xf32>, [[B:%.*]]: memref<?x112x112x96xf32>, [[OUT:%.*]]: memref<?x112x112x24xf32>):
+// CHECK-NEXT:      rt.call @conv2d(input = [[X]], filter = {{%.*}}) -> [[A]] {
+// CHECK-NEXT:      rt.call @depthwise_conv2d(input = [[A]], filter = {{%.*}}, bias = {{%.*}}) -> [[B]] {
+// CHECK-NEXT:      rt.call @conv2d(input = [[B]], filter = {{%.*}}, residual = {{%.*}}) -> [[OUT]] {
+// CHECK-NEXT:      nn.yield [[OUT]]
+// CHECK:         memref.dealloc [[S]]
+// CHECK-NEXT:    func.return
+func.func @block(%x: memref<?x112x112x16xf32>, %r: memref<?x112x112x24xf32>, %out: memref<?x112x112x24xf32>) {
+  %N = rt.size <N> : index
+  %0 = rt.weight @expand packing "panels" : memref<1x1x16x96xf32>
+  %4 = memref.alloc(%N) : memref<?x112x112x96xf32>
+  rt.call @conv2d(input = %x, filter = %0) -> %4 {dilations = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1>} : (memref<?x112x112x16xf32>, memref<1x1x16x96xf32>) -> memref<?x112x112x96xf32>
+  %1 = rt.weight @taps : memref<3x3x96x1xf32>
+  %2 = rt.weight @bias : memref<96xf32>
+  %5 = memref.alloc(%N) : memref<?x112x112x96xf32>
+  rt.call @depthwise_conv2d(input = %4, filter = %1, bias = %2) -> %5 {dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 1, 1>} : (memref<?x112x112x96xf32>, memref<3x3x96x1xf32>, memref<96xf32>) -> memref<?x112x112x96xf32>
+  %3 = rt.weight @project packing "panels" : memref<1x1x96x24xf32>
+  rt.call @conv2d(input = %5, filter = %3, residual = %r) -> %out {dilations = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1>} : (memref<?x112x112x96xf32>, memref<1x1x96x24xf32>, memref<?x112x112x24xf32>) -> memref<?x112x112x24xf32>
+  memref.dealloc %4 : memref<?x112x112x96xf32>
+  memref.dealloc %5 : memref<?x112x112x96xf32>
+  func.return
+}
+
+// Not if something else reads the image between, if it stays in the cache, or if the filter is large.
+// CHECK-LABEL: func.func @kept
+// CHECK-NOT:     rt.call @row_bands
+// CHECK:         func.return
+func.func @kept(%x: memref<112x112x32xf32>, %out: memref<1x112x112x32xf32>, %more: memref<1x112x112x32xf32>, %small: memref<1x14x14x512xf32>) {
+  %i = rt.view %x offset <0> : memref<112x112x32xf32> to memref<1x112x112x32xf32>
+  %0 = rt.weight @taps : memref<3x3x32x1xf32>
+  %1 = rt.weight @point packing "panels" : memref<1x1x32x32xf32>
+  %2 = memref.alloc() : memref<1x112x112x32xf32>
+  rt.call @depthwise_conv2d(input = %i, filter = %0) -> %2 {dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 1, 1>} : (memref<1x112x112x32xf32>, memref<3x3x32x1xf32>) -> memref<1x112x112x32xf32>
+  rt.call @conv2d(input = %2, filter = %1) -> %out {dilations = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1>} : (memref<1x112x112x32xf32>, memref<1x1x32x32xf32>) -> memref<1x112x112x32xf32>
+  rt.call @softmax(input = %2) -> %more {axis = 3 : i64} : (memref<1x112x112x32xf32>) -> memref<1x112x112x32xf32>
+  %3 = memref.alloc() : memref<1x112x112x32xf32>
+  rt.call @depthwise_conv2d(input = %i, filter = %0) -> %3 {dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 1, 1>} : (memref<1x112x112x32xf32>, memref<3x3x32x1xf32>) -> memref<1x112x112x32xf32>
+  %4 = rt.weight @large packing "panels" : memref<8x8x32x512xf32>
+  %5 = memref.alloc() : memref<1x14x14x512xf32>
+  rt.call @conv2d(input = %3, filter = %4) -> %5 {dilations = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 8, 8>} : (memref<1x112x112x32xf32>, memref<8x8x32x512xf32>) -> memref<1x14x14x512xf32>
+  %6 = rt.weight @taps7 : memref<3x3x512x1xf32>
+  rt.call @depthwise_conv2d(input = %5, filter = %6) -> %small {dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 1, 1>} : (memref<1x14x14x512xf32>, memref<3x3x512x1xf32>) -> memref<1x14x14x512xf32>
+  memref.dealloc %2 : memref<1x112x112x32xf32>
+  memref.dealloc %3 : memref<1x112x112x32xf32>
+  memref.dealloc %5 : memref<1x14x14x512xf32>
+  func.return
+}
