@@ -137,6 +137,7 @@ def is_stage(call: rt.CallOp) -> bool:
     pads, reach = attribute(call, "pads"), Lines.of(call).reach
     return (
         (not isinstance(groups, IntegerAttr) or groups.value.data == 1)
+        and min(pads) >= 0
         and max(pads[0], pads[2]) < reach
         and int(count(weights)) * size_of(f32) <= FILTER
     )

@@ -377,6 +377,10 @@ impl Conv2d {
     /// How the lines of the result follow from those of the input.
     pub(crate) const fn lines(&self) -> Lines {
         let inner = &self.0;
+        assert!(
+            !inner.is_cropped(),
+            "RowBands: a convolution of a cropped image"
+        );
         let [height, width, filters] = self.output();
         Lines {
             input: [inner.input[1], inner.input[2] * inner.channels],
