@@ -35,6 +35,7 @@ from tfrc.ir.reference_elementwise import activate, elementwise, evaluate_body
 from tfrc.ir.reference_gradients import (
     conv_backprop_filter,
     depthwise_conv2d_backprop_filter,
+    max_pool3d_grad,
     max_pool_grad,
     padded,
     segment_sum,
@@ -328,6 +329,7 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "conv3d_backprop_filter": conv_backprop_filter,
     "depthwise_conv2d_backprop_filter": depthwise_conv2d_backprop_filter,
     "max_pool_grad": max_pool_grad,
+    "max_pool3d_grad": max_pool3d_grad,
     "random_key": random_key,
     "random": random,
 }

@@ -24,6 +24,12 @@ def padded(x: Array, pads: Sequence[int], value: float) -> Array:
     return np.pad(x[inside], widths, constant_values=value)
 
 
+def unpadded(x: Array, pads: Sequence[int], shape: Sequence[int]) -> Array:
+    """What lies inside of the border around `shape`."""
+    spans = [slice(pads[i], pads[i] + shape[1 + i]) for i in range(len(pads) // 2)]
+    return x[(slice(None), *spans)]
+
+
 def taps(
     kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], sizes: Sequence[int]
 ) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
@@ -95,9 +101,28 @@ def max_pool_grad(
     out = np.zeros(x.shape)
     for i, (_, where) in enumerate(every):
         out[where] += np.where(owner == i, gradient, 0)
-    rank = len(window)
-    spans = [slice(pads[i], pads[i] + input.shape[1 + i]) for i in range(rank)]
-    return out[(slice(None), *spans)]
+    return unpadded(out, pads, input.shape)
+
+
+def max_pool3d_grad(
+    *,
+    input: Array,
+    gradient: Array,
+    window: Sequence[int],
+    strides: Sequence[int],
+    pads: Sequence[int],
+    result: Any,
+) -> Array:
+    """`nn.max_pool3d_grad`: adds at all elements that are the largest of a window."""
+    x = padded(input.astype(np.float64), pads, np.nan)
+    every = list(taps(window, strides, [1] * len(window), gradient.shape[1:-1]))
+    best = np.full(gradient.shape, np.finfo(input.dtype).min, np.float64)
+    for _, where in every:
+        best = np.fmax(best, x[where])
+    out = np.zeros(x.shape)
+    for _, where in every:
+        out[where] += np.where(x[where] == best, gradient, 0)
+    return unpadded(out, pads, input.shape)
 
 
 def segment_sum(*, input: Array, indices: Array, skip_negative: bool = False, result: Any) -> Array:

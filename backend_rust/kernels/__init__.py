@@ -15,13 +15,13 @@ KINDS = (linear, maps, movement, reduction)
 """The files, each of which registers its kernels."""
 
 FUNCTIONS = frozenset(
-    "all any argmax argmin avg_pool2d batch_matmul broadcast broadcast_to channel columns "
-    "concat conv1d conv2d conv2d_backprop_filter conv2d_winograd conv3d "
+    "all any argmax argmin avg_pool2d avg_pool3d batch_matmul broadcast broadcast_to channel "
+    "columns concat conv1d conv2d conv2d_backprop_filter conv2d_winograd conv3d "
     "conv3d_backprop_filter copy_columns cumsum depthwise_conv2d "
     "depthwise_conv2d_backprop_filter dynamic_conv1d dynamic_conv2d dynamic_conv3d gather "
     "integer layer_norm layer_norm_in_place layers log_softmax log_softmax_in_place map "
     "map_any map_any_in_place map_columns map_columns_beside map_in_place math matmul "
-    "max_pool2d max_pool2d_grad "
+    "max_pool2d max_pool2d_grad max_pool3d max_pool3d_grad "
     "middle mirror_pad one_hot pack pack_transposed packed_len pad random_bits random_key "
     "random_normal random_truncated_normal random_uniform reduce reduce_any resize_bilinear "
     "resize_nearest row_bands rows same scalar segment_sum simd slice softmax softmax_in_place "
@@ -34,7 +34,7 @@ F32_ONLY = frozenset(
     "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
     "conv2d_backprop_filter conv3d_backprop_filter depthwise_conv2d "
     "depthwise_conv2d_backprop_filter row_bands pack matmul batch_matmul max_pool max_pool_grad "
-    "avg_pool softmax log_softmax layer_norm".split()
+    "max_pool3d_grad avg_pool softmax log_softmax layer_norm".split()
 )
 """Kernels that compute on f32 and on nothing else."""
 

@@ -11,7 +11,7 @@ from tfrc.backend_rust.options import EmitError
 from tfrc.ir.shape import Dim, Shape, count, text
 
 
-@prints("max_pool", "avg_pool", "max_pool_grad")
+@prints("max_pool", "avg_pool", "max_pool_grad", "max_pool3d_grad")
 def pool(call: Call) -> Printed:
     """`max_pool2d(threads, &POOL, input, out)`; one spatial dimension is an image of height 1.
 
@@ -21,20 +21,22 @@ def pool(call: Call) -> Printed:
     *spatial, channels = (int(d) for d in x.shape[1:])
     window, strides, pads = map(call.ints, ("window", "strides", "pads"))
     rank = len(window)
-    if rank > 2:
+    axes = 3 if rank == 3 or call.kernel == "max_pool3d_grad" else 2
+    if rank > 3 or (call.kernel, rank) == ("max_pool_grad", 3):
         raise EmitError(f"rt.call @{call.kernel}: there is no kernel for {rank} dimensions")
-    ones = [1] * (2 - rank)
-    zeros = [0] * (2 - rank)
+    ones = [1] * (axes - rank)
+    zeros = [0] * (axes - rank)
     sides = [*zeros, *pads[:rank], *zeros, *pads[rank:]]
     lists = ([*ones, *spatial, channels], [*ones, *window], [*ones, *strides], sides)
     new = "with_zeros" if call.flag("pad_zeros") else "new"
     params = chain(
-        f"Pool2d::{new}({', '.join(map(rust.array, lists))})",
+        f"Pool{axes}d::{new}({', '.join(map(rust.array, lists))})",
         with_columns("input_columns", x),
         with_columns("columns", call.out),
     )
     arguments = [*(operand.slice for operand in call.operands), call.out.slice]
-    return Printed(call.kernel.replace("pool", "pool2d"), arguments, params, threads=True)
+    function = call.kernel.replace("3d", "").replace("pool", f"pool{axes}d")
+    return Printed(function, arguments, params, threads=True)
 
 
 def around(shape: Shape, axes: Sequence[int]) -> tuple[Dim, Dim]:

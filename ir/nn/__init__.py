@@ -83,6 +83,7 @@ from tfrc.ir.nn.gradient import (
     Conv2DBackpropFilterOp,
     Conv3DBackpropFilterOp,
     DepthwiseConv2DBackpropFilterOp,
+    MaxPool3DGradOp,
     MaxPoolGradOp,
     SegmentSumOp,
 )
@@ -162,6 +163,7 @@ TENSOR_OPS = (
     Conv2DBackpropFilterOp,
     Conv3DBackpropFilterOp,
     DepthwiseConv2DBackpropFilterOp,
+    MaxPool3DGradOp,
     MaxPoolGradOp,
     RandomKeyOp,
     RandomOp,
@@ -251,6 +253,7 @@ __all__ = [
     "MapOp",
     "MatMulOp",
     "MaxOp",
+    "MaxPool3DGradOp",
     "MaxPoolGradOp",
     "MaxPoolOp",
     "MaximumOp",

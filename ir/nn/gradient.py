@@ -114,14 +114,8 @@ class DepthwiseConv2DBackpropFilterOp(FilterGradientOp):
         return channels, channels * multiplier
 
 
-@irdl_op_definition
-class MaxPoolGradOp(IRDLOperation):
-    """`result[e]` = the sum of `gradient` over the windows of `input` whose largest element is e.
-
-    Of equal elements the first in the window is taken, and a NaN only if it comes first.
-    """
-
-    name = "nn.max_pool_grad"
+class PoolGradientOp(IRDLOperation, ABC):
+    """The gradient of a pool's input: input `[N, spatial…, C]`, gradient of the pool's result."""
 
     input = operand_def(TensorType)
     gradient = operand_def(TensorType)
@@ -170,6 +164,26 @@ class MaxPoolGradOp(IRDLOperation):
         expected = (shape[0], *(sizes or ()), shape[-1])
         require_shape(self.name, "gradient", self.gradient, expected)
         require_shape(self.name, "result", self.result, shape)
+
+
+@irdl_op_definition
+class MaxPoolGradOp(PoolGradientOp):
+    """`result[e]` = the sum of `gradient` over the windows of `input` whose largest element is e.
+
+    Of equal elements the first in the window is taken, and a NaN only if it comes first.
+    """
+
+    name = "nn.max_pool_grad"
+
+
+@irdl_op_definition
+class MaxPool3DGradOp(PoolGradientOp):
+    """Like `nn.max_pool_grad`, but all elements that are equal to the largest get the gradient.
+
+    TensorFlow decides so in three dimensions.
+    """
+
+    name = "nn.max_pool3d_grad"
 
 
 def segment_shape(input: Shape, indices: Shape, segments: Dim) -> Shape:

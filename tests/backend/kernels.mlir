@@ -86,6 +86,12 @@ func.func @gradient(%x: tensor<?x8x8x4xf32>, %y: tensor<?x4x4x8xf32>, %v: tensor
   %5 = nn.segment_sum %j, %j : (tensor<?x8xi64>, tensor<?x8xi64>) -> tensor<10xi64>
   func.return %0, %1, %2, %3, %4, %5 : tensor<3x3x4x8xf32>, tensor<3x3x3x2x2xf32>, tensor<3x3x4x2xf32>, tensor<?x8x8x4xf32>, tensor<10x8x4xf32>, tensor<10xi64>
 }
+func.func @volume(%v: tensor<?x4x5x6x7xf32>) -> (tensor<?x2x2x4x7xf32>, tensor<?x4x5x6x7xf32>) {
+  %0 = nn.max_pool %v window = [2, 3, 2] strides = [2, 2, 2] pads = [0, 0, 1, 0, 0, 1] : (tensor<?x4x5x6x7xf32>) -> tensor<?x2x2x4x7xf32>
+  %1 = nn.avg_pool %v window = [2, 3, 2] strides = [2, 2, 2] pads = [0, 0, 1, 0, 0, 1] : (tensor<?x4x5x6x7xf32>) -> tensor<?x2x2x4x7xf32>
+  %2 = nn.max_pool3d_grad %v, %1 window = [2, 3, 2] strides = [2, 2, 2] pads = [0, 0, 1, 0, 0, 1] : (tensor<?x4x5x6x7xf32>, tensor<?x2x2x4x7xf32>) -> tensor<?x4x5x6x7xf32>
+  func.return %0, %2 : tensor<?x2x2x4x7xf32>, tensor<?x4x5x6x7xf32>
+}
 func.func @dynamic(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x4x4x4x2xf32>, %f1: tensor<3x4x8xf32>, %f2: tensor<3x3x4x8xf32>, %f3: tensor<3x3x3x1x8xf32>, %b: tensor<8xf32>) -> (tensor<?x8x8xf32>, tensor<?x3x3x8xf32>, tensor<?x4x4x4x8xf32>) {
   %0 = nn.conv1d %t, %f1 bias %b : tensor<8xf32> activation<relu> strides = [1] pads = [2, 0] dilations = [1] groups = 1 : tensor<?x8x4xf32>, tensor<3x4x8xf32> -> tensor<?x8x8xf32>
   %1 = nn.conv2d %x, %f2 strides = [2, 2] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x8x8x4xf32>, tensor<3x3x4x8xf32> -> tensor<?x3x3x8xf32>

@@ -4,7 +4,7 @@ use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
 
 use crate::{
     BandsOutputs, DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, PackingOutputs,
-    RandomOutputs, ReductionOutputs, Session, WinogradOutputs,
+    RandomOutputs, ReductionOutputs, Session, VolumeOutputs, WinogradOutputs,
 };
 
 impl Session {
@@ -163,6 +163,16 @@ impl Session {
             i.as_slice().unwrap_or_default(),
             j.as_slice().unwrap_or_default(),
         )
+    }
+
+    /// [`Session::volume`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::volume`], and if an array has another shape.
+    pub fn volume_from_arrays(&mut self, v: ArrayView<'_, f32, Ix5>) -> Result<VolumeOutputs<'_>, Error> {
+        check_shape("v", v.shape(), &[None, Some(4), Some(5), Some(6), Some(7)], "[n, 4, 5, 6, 7]")?;
+        let v = v.as_standard_layout();
+        self.volume(v.as_slice().unwrap_or_default())
     }
 
     /// [`Session::dynamic`] for arrays. What is not in row-major order is copied first.
@@ -515,6 +525,20 @@ impl<'session> GradientOutputs<'session> {
     #[must_use]
     pub fn out5_array(&self) -> ArrayView<'session, i64, Ix1> {
         ArrayView::from_shape(self.out5_shape, self.out5).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> VolumeOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix5> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix5> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
     }
 }
 

@@ -56,6 +56,7 @@ impl Model {
                     .max(model::reduction_arena(max_batch.max(1)))
                     .max(model::movement_arena(max_batch.max(1)))
                     .max(model::gradient_arena(max_batch.max(1)))
+                    .max(model::volume_arena(max_batch.max(1)))
                     .max(model::dynamic_arena(max_batch.max(1)))
                     .max(model::random_arena(max_batch.max(1))),
             ),
@@ -173,6 +174,14 @@ impl Model {
     /// As [`Session::gradient_features`].
     pub fn gradient_features(&self, features: &[f64]) -> Result<OwnedGradientOutputs, Error> {
         Ok(self.session(1).gradient_features(features)?.into_owned())
+    }
+
+    /// Runs `volume` in a session of its own: see [`Session::volume`].
+    ///
+    /// # Errors
+    /// As [`Session::volume`].
+    pub fn volume(&self, v: &[f32]) -> Result<OwnedVolumeOutputs, Error> {
+        Ok(self.session(batch_size("v", v.len(), 840, 0)?).volume(v)?.into_owned())
     }
 
     /// Runs `dynamic` in a session of its own: see [`Session::dynamic`].
@@ -583,6 +592,25 @@ impl Session {
         let mut j = [0_i64; 8];
         fill_integers("j", &features[584..592], &mut j)?;
         self.gradient(&x, &y, &v, &p, &i, &j)
+    }
+
+    /// Runs `volume` for the `n` examples that the inputs hold.
+    ///
+    /// - `v`: `[n, 4, 5, 6, 7]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn volume(&mut self, v: &[f32]) -> Result<VolumeOutputs<'_>, Error> {
+        let n = batch_size("v", v.len(), 840, 0)?;
+        check_batch(n, self.max_batch)?;
+        let [out0, out1] = model::volume(&self.model.weights, &self.threads, &mut self.arena, n, v)?;
+        Ok(VolumeOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 2, 2, 4, 7],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 4, 5, 6, 7],
+        })
     }
 
     /// Runs `dynamic` for the `n` examples that the inputs hold.
@@ -1296,6 +1324,45 @@ pub struct OwnedGradientOutputs {
     pub out5: Vec<i64>,
     /// The shape of `out5`.
     pub out5_shape: [usize; 1],
+}
+
+/// The outputs of [`Session::volume`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct VolumeOutputs<'session> {
+    /// `out0`: `[n, 2, 2, 4, 7]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 5],
+    /// `out1`: `[n, 4, 5, 6, 7]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 5],
+}
+
+impl VolumeOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedVolumeOutputs {
+        OwnedVolumeOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::volume`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedVolumeOutputs {
+    /// `out0`: `[n, 2, 2, 4, 7]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 5],
+    /// `out1`: `[n, 4, 5, 6, 7]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 5],
 }
 
 /// The outputs of [`Session::dynamic`], in the session's memory.

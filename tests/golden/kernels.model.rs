@@ -6,13 +6,14 @@
 
 use tf_layers::{
     Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv2d, Conv3d, DepthwiseConv2d, Element, Error, Gather,
-    LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Reduce, Reduction, RowBands, SegmentSum, Slice, Softmax, Stage,
-    Threads, Tile, Transpose, Weights, WinogradConv2d, all, any, argmax, argmin, avg_pool2d, batch_matmul,
-    broadcast_to, concat, conv1d, conv2d_backprop_filter, conv2d_winograd, conv3d, conv3d_backprop_filter,
-    depthwise_conv2d, depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather,
-    layer_norm_in_place, log_softmax, map_any, map_any_in_place, matmul, max_pool2d, max_pool2d_grad, mirror_pad, pack,
-    pack_transposed, pad, random_bits, random_key, random_normal, random_truncated_normal, random_uniform, reduce,
-    reduce_any, row_bands, same, segment_sum, slice, softmax, tile, transpose,
+    LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Pool3d, Reduce, Reduction, RowBands, SegmentSum, Slice, Softmax,
+    Stage, Threads, Tile, Transpose, Weights, WinogradConv2d, all, any, argmax, argmin, avg_pool2d, avg_pool3d,
+    batch_matmul, broadcast_to, concat, conv1d, conv2d_backprop_filter, conv2d_winograd, conv3d,
+    conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d,
+    dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any, map_any_in_place, matmul, max_pool2d,
+    max_pool2d_grad, max_pool3d, max_pool3d_grad, mirror_pad, pack, pack_transposed, pad, random_bits, random_key,
+    random_normal, random_truncated_normal, random_uniform, reduce, reduce_any, row_bands, same, segment_sum, slice,
+    softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -62,6 +63,9 @@ const DEPTHWISE_CONV2D_BACKPROP_FILTER_0: DepthwiseConv2d =
 const MAX_POOL_GRAD: Pool2d = Pool2d::new([8, 8, 4], [3, 3], [2, 2], [0, 0, 1, 1]);
 const SEGMENT_SUM_0: SegmentSum = SegmentSum::new(10, 32).skip_negative(true);
 const SEGMENT_SUM_0_2: SegmentSum = SegmentSum::new(10, 1);
+const MAX_POOL_2: Pool3d = Pool3d::new([4, 5, 6, 7], [2, 3, 2], [2, 2, 2], [0, 0, 1, 0, 0, 1]);
+const AVG_POOL_2: Pool3d = Pool3d::new([4, 5, 6, 7], [2, 3, 2], [2, 2, 2], [0, 0, 1, 0, 0, 1]);
+const MAX_POOL3D_GRAD_0: Pool3d = Pool3d::new([4, 5, 6, 7], [2, 3, 2], [2, 2, 2], [0, 0, 1, 0, 0, 1]);
 const DYNAMIC_CONV1D_0: Conv1d = Conv1d::new([8, 4], 8, 3).pads([2, 0]).activation(Activation::Relu);
 const DYNAMIC_CONV2D_0: Conv2d = Conv2d::new([8, 8, 4], 8, [3, 3]).strides([2, 2]);
 const DYNAMIC_CONV3D_0: Conv3d = Conv3d::new([4, 4, 4, 2], 8, [3, 3, 3]).pads([1, 1, 1, 1, 1, 1]).groups(2);
@@ -560,6 +564,37 @@ pub(crate) fn gradient(
         segment_sum_0,
         segment_sum_0_2,
     ))
+}
+
+/// Bytes of the arena that `volume` needs for `n` examples.
+pub(crate) fn volume_arena(n: usize) -> usize {
+    4288 * n
+}
+
+/// Computes `volume` and says where its outputs are.
+pub(crate) fn volume(
+    _weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    v_2: &[f32],
+) -> Result<[Part<f32>; 2], Error> {
+    // max_pool
+    let max_pool: Part<f32> = part(448 * n, [n, 2, 2, 4, 7]);
+    let out = arena.part_mut(max_pool);
+    max_pool3d(threads, &MAX_POOL_2, v_2, out);
+
+    // avg_pool
+    let avg_pool: Part<f32> = part(0, [n, 2, 2, 4, 7]);
+    let out = arena.part_mut(avg_pool);
+    avg_pool3d(threads, &AVG_POOL_2, v_2, out);
+
+    // max_pool3d_grad
+    let max_pool3d_grad_0: Part<f32> = part(896 * n, [n, 4, 5, 6, 7]);
+    let (gradient, out) = arena.parts(avg_pool, max_pool3d_grad_0);
+    max_pool3d_grad(threads, &MAX_POOL3D_GRAD_0, v_2, gradient, out);
+
+    Ok([max_pool, max_pool3d_grad_0])
 }
 
 /// Bytes of the arena that `dynamic` needs for `n` examples.

@@ -148,6 +148,8 @@ func.func @gradient(%x: tensor<?x8x8x4xf32>, %y: tensor<?x4x4x8xf32>, %v: tensor
   %2 = nn.depthwise_conv2d_backprop_filter %x, %y strides = [2, 2] pads = [0, 0, 1, 1] dilations = [1, 1] : (tensor<?x8x8x4xf32>, tensor<?x4x4x8xf32>) -> tensor<3x3x4x2xf32>
   %3 = nn.max_pool_grad %x, %p window = [3, 3] strides = [2, 2] pads = [0, 0, 1, 1] : (tensor<?x8x8x4xf32>, tensor<?x4x4x4xf32>) -> tensor<?x8x8x4xf32>
   %4 = nn.segment_sum skip_negative %x, %i : (tensor<?x8x8x4xf32>, tensor<?x8xi32>) -> tensor<10x8x4xf32>
+  %q = nn.max_pool %v window = [2, 2, 2] strides = [2, 2, 2] pads = [0, 0, 0, 0, 0, 0] : (tensor<?x4x4x4x2xf32>) -> tensor<?x2x2x2x2xf32>
+  %5 = nn.max_pool3d_grad %v, %q window = [2, 2, 2] strides = [2, 2, 2] pads = [0, 0, 0, 0, 0, 0] : (tensor<?x4x4x4x2xf32>, tensor<?x2x2x2x2xf32>) -> tensor<?x4x4x4x2xf32>
   func.return %0 : tensor<3x3x4x8xf32>
 }
 func.func @random(%s: tensor<2xi64>, %c: tensor<2xui64>, %k: tensor<1xui64>) -> tensor<?x4xf32> {

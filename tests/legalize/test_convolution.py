@@ -179,6 +179,13 @@ def test_pool3d(padding: str, pool: str, agrees: Any) -> None:
     agrees(lambda x: tf.nn.__dict__[pool](x, (2, 3, 1), 2, padding), (None, 5, 6, 4, 2))
 
 
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("pool", ["max_pool3d", "avg_pool3d"])
+def test_pool3d_of_spread_windows(padding: str, pool: str, agrees: Any) -> None:
+    """With SAME, TensorFlow has windows smaller than their strides in the middle."""
+    agrees(lambda x: tf.nn.__dict__[pool](x, (2, 1, 1), (4, 3, 5), padding), (None, 4, 6, 13, 2))
+
+
 def test_padded_max_is_of_the_input(agrees: Any, draw: Any) -> None:
     agrees(lambda x: tf.nn.max_pool2d(x, 3, 1, "SAME"), draw((None, 4, 4, 2), low=-9, high=-8))
 

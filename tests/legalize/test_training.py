@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tfrc.ir import reference
+from tfrc.passes.legalize import Unsupported
 
 tf: Any = pytest.importorskip("tensorflow")
 raw: Any = tf.raw_ops
@@ -173,6 +174,51 @@ def test_depthwise_conv2d_dilated(agrees: Any) -> None:
 def test_pool2d(padding: str, pool: str, window: Any, stride: Any, size: Any, agrees: Any) -> None:
     function = tf.nn.__dict__[pool]
     agrees(gradients(lambda x: function(x, window, stride, padding)), (None, *size, 3))
+
+
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("pool", ["max_pool3d", "avg_pool3d"])
+@pytest.mark.parametrize(
+    ("window", "stride"), [(2, 2), (3, 2), ((1, 3, 2), 1), ((3, 1, 2), (1, 2, 3)), ((1, 4, 1), 2)]
+)
+def test_pool3d(padding: str, pool: str, window: Any, stride: Any, agrees: Any) -> None:
+    function = tf.nn.__dict__[pool]
+    agrees(gradients(lambda x: function(x, window, stride, padding)), (None, 4, 6, 5, 3))
+
+
+def test_max_pool3d_of_equal_elements(compiled: Any) -> None:
+    """All that are equal to the largest get the whole gradient."""
+    x = np.array([0, 0, 1, 1, 1, 2, 2, 3, 3, -np.inf, 0, 0], np.float32)
+    x = x.reshape(1, 2, 2, 3, 1)
+    window = {"ksize": [1, 2, 2, 2, 1], "strides": [1] * 5, "padding": "SAME"}
+
+    def gradient(x: Any, dy: Any) -> Any:
+        y = raw.MaxPool3D(input=x, **window)
+        return raw.MaxPool3DGrad(orig_input=x, orig_output=y, grad=dy, **window)
+
+    dy = np.arange(1, 13, dtype=np.float32).reshape(x.shape)
+    traced = tf.function(gradient, input_signature=[tf.TensorSpec(x.shape)] * 2)
+    imported, func, _ = compiled(traced)
+    (ours,) = reference.run(func, [x, dy], imported.weights)
+    np.testing.assert_array_equal(ours, traced(x, dy))
+
+
+def test_avg_pool3d_of_spread_windows(agrees: Any) -> None:
+    """The gradient has the windows where SAME says, TensorFlow's forward pool elsewhere."""
+    window = {"ksize": [1, 2, 1, 2, 1], "strides": [1, 4, 3, 2, 1], "padding": "SAME"}
+    agrees(
+        lambda x, dy: raw.AvgPool3DGrad(orig_input_shape=tf.shape(x), grad=dy, **window),
+        (None, 4, 6, 5, 3), (None, 1, 2, 3, 3), op="AvgPool3DGrad",
+    )  # fmt: skip
+
+
+def test_max_pool3d_of_spread_windows(compiled: Any) -> None:
+    function = tf.function(
+        gradients(lambda x: tf.nn.max_pool3d(x, 2, 4, "SAME")),
+        input_signature=[tf.TensorSpec([None, 4, 6, 5, 3])],
+    )
+    with pytest.raises(Unsupported, match="its windows are smaller than its strides"):
+        compiled(function)
 
 
 def test_max_pool_v2(agrees: Any) -> None:

@@ -76,7 +76,10 @@ pub use map::{
 };
 pub use matmul::{Matmul, matmul};
 pub use norm::{LayerNorm, layer_norm, layer_norm_in_place};
-pub use pool::{Pool2d, avg_pool2d, max_pool2d, max_pool2d_grad};
+pub use pool::{
+    Pool2d, Pool3d, avg_pool2d, avg_pool3d, max_pool2d, max_pool2d_grad, max_pool3d,
+    max_pool3d_grad,
+};
 pub use random::{
     Bits, Real, random_bits, random_key, random_normal, random_truncated_normal, random_uniform,
 };

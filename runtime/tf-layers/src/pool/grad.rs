@@ -1,6 +1,6 @@
-//! The gradient of a max pool: TensorFlow's `MaxPoolGrad`.
+//! The gradients of max pools: TensorFlow's `MaxPoolGrad` and `MaxPool3DGrad`.
 
-use super::Pool2d;
+use super::{Max, Pool2d, Pool3d, Pooling, Window};
 use crate::kernels::threads::Threads;
 use crate::simd::{Simd, WithSimd, dispatch};
 
@@ -18,109 +18,143 @@ pub fn max_pool2d_grad(
     gradient: &[f32],
     out: &mut [f32],
 ) {
-    let image = p.input.iter().product::<usize>();
-    let pooled = p.out[0] * p.out[1] * p.input[2];
+    run::<First>("max_pool2d_grad", threads, &p.0, x, gradient, out);
+}
+
+/// `out[e]` is the sum of `gradient` over the windows whose largest element is equal to `e`, in each channel: of several
+/// that are equal, each has the whole gradient, as in TensorFlow.
+///
+/// `gradient` is that of the pool's result, `out` has the shape of `x`.
+///
+/// # Panics
+/// If a length does not fit `p`, or `p` has zeros in its pads or columns of wider tensors.
+pub fn max_pool3d_grad(
+    threads: &Threads,
+    p: &Pool3d,
+    x: &[f32],
+    gradient: &[f32],
+    out: &mut [f32],
+) {
+    run::<Equal>("max_pool3d_grad", threads, p, x, gradient, out);
+}
+
+fn run<O: Owners>(
+    name: &str,
+    threads: &Threads,
+    p: &Pool3d,
+    x: &[f32],
+    gradient: &[f32],
+    out: &mut [f32],
+) {
+    let [volume, pooled] = p.lengths();
     assert!(
-        x.len().is_multiple_of(image)
+        x.len().is_multiple_of(volume)
             && out.len() == x.len()
-            && gradient.len() == x.len() / image * pooled,
-        "max_pool2d_grad: {}, {} and {} elements do not fit {p:?}",
+            && gradient.len() == x.len() / volume * pooled,
+        "{name}: {}, {} and {} elements do not fit {p:?}",
         x.len(),
         gradient.len(),
         out.len()
     );
     assert!(
-        !p.pad_zeros && p.columns.iter().all(|side| side.of == p.input[2]),
-        "max_pool2d_grad: {p:?} is no plain pool"
+        !p.pad_zeros && p.columns.iter().all(|side| side.of == p.input[3]),
+        "{name}: {p:?} is no plain pool"
     );
-    threads.for_each_chunk(out, image, |index, out| {
-        dispatch(Image {
+    threads.for_each_chunk(out, volume, |index, out| {
+        dispatch(Volume::<O> {
+            owners: std::marker::PhantomData,
             p,
-            x: &x[index * image..][..image],
+            x: &x[index * volume..][..volume],
             gradient: &gradient[index * pooled..][..pooled],
             out,
         });
     });
 }
 
-struct Image<'a> {
-    p: &'a Pool2d,
+struct Volume<'a, O> {
+    owners: std::marker::PhantomData<O>,
+    p: &'a Pool3d,
     x: &'a [f32],
     gradient: &'a [f32],
     out: &'a mut [f32],
 }
 
-impl WithSimd for Image<'_> {
+impl<O: Owners> WithSimd for Volume<'_, O> {
     type Output = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let p = self.p;
-        let [_, width, channels] = p.input;
+        let channels = p.input[3];
         self.out.fill(0.0);
-        for (index, gradient) in self.gradient.chunks_exact(channels).enumerate() {
-            let rows = p.range(0, index / p.out[1]);
-            let columns = p.range(1, index % p.out[1]);
-            let window = Window {
-                first: (rows.start * width + columns.start) * channels,
-                height: rows.len(),
-                width: columns.len(),
-                pitch: width * channels,
-                channels,
-            };
-            let mut channel = 0;
-            let mut whole = gradient.chunks_exact(S::LANES);
-            for gradient in &mut whole {
-                window.add(
-                    s,
-                    channel,
-                    s.load(gradient),
-                    self.x,
-                    self.out,
-                    #[inline(always)]
-                    |x| s.load(x),
-                    #[inline(always)]
-                    |v, out| s.store(v, out),
-                );
-                channel += S::LANES;
-            }
-            let rest = whole.remainder();
-            if !rest.is_empty() {
-                window.add(
-                    s,
-                    channel,
-                    s.load_partial(rest),
-                    self.x,
-                    self.out,
-                    #[inline(always)]
-                    |x| s.load_partial(&x[..rest.len()]),
-                    #[inline(always)]
-                    |v, out| s.store_partial(v, &mut out[..rest.len()]),
-                );
+        let lines = self.gradient.chunks_exact(p.out[2] * channels);
+        for (line, gradient) in lines.enumerate() {
+            let windows = p.line([line / p.out[1], line % p.out[1]]);
+            for (window, gradient) in windows.zip(gradient.chunks_exact(channels)) {
+                let mut channel = 0;
+                let mut whole = gradient.chunks_exact(S::LANES);
+                for gradient in &mut whole {
+                    O::add(
+                        s,
+                        &window,
+                        channel,
+                        s.load(gradient),
+                        self.x,
+                        self.out,
+                        #[inline(always)]
+                        |x| s.load(x),
+                        #[inline(always)]
+                        |v, out| s.store(v, out),
+                    );
+                    channel += S::LANES;
+                }
+                let rest = whole.remainder();
+                if !rest.is_empty() {
+                    O::add(
+                        s,
+                        &window,
+                        channel,
+                        s.load_partial(rest),
+                        self.x,
+                        self.out,
+                        #[inline(always)]
+                        |x| s.load_partial(&x[..rest.len()]),
+                        #[inline(always)]
+                        |v, out| s.store_partial(v, &mut out[..rest.len()]),
+                    );
+                }
             }
         }
     }
 }
 
-/// Where the elements of one window are.
-struct Window {
-    first: usize,
-    height: usize,
-    width: usize,
-    pitch: usize,
-    channels: usize,
-}
-
-impl Window {
-    /// Finds the largest element of each of some channels, and adds `gradient` at it.
-    #[inline(always)]
+/// Which elements of a window get its gradient.
+trait Owners: Sync {
+    /// Finds them in each of some channels, from `channel` on, and adds `gradient` at them.
     #[expect(
         clippy::too_many_arguments,
         reason = "operands, and how they are accessed"
     )]
     fn add<S: Simd>(
-        &self,
         s: S,
+        window: &Window,
+        channel: usize,
+        gradient: S::F32,
+        x: &[f32],
+        out: &mut [f32],
+        load: impl Fn(&[f32]) -> S::F32,
+        store: impl Fn(S::F32, &mut [f32]),
+    );
+}
+
+/// The first of the largest.
+struct First;
+
+impl Owners for First {
+    #[inline(always)]
+    fn add<S: Simd>(
+        s: S,
+        window: &Window,
         channel: usize,
         gradient: S::F32,
         x: &[f32],
@@ -128,28 +162,68 @@ impl Window {
         load: impl Fn(&[f32]) -> S::F32,
         store: impl Fn(S::F32, &mut [f32]),
     ) {
-        let at = |row: usize, column: usize| {
-            self.first + row * self.pitch + column * self.channels + channel
-        };
-        let mut largest = load(&x[at(0, 0)..]);
+        let mut largest = load(&x[window.first + channel..]);
         let mut owner = s.zero();
-        for row in 0..self.height {
-            for column in 0..self.width {
-                let x = load(&x[at(row, column)..]);
+        let mut number = 0;
+        window.for_each(
+            channel,
+            #[inline(always)]
+            |at| {
+                let x = load(&x[at..]);
                 let larger = s.greater(x, largest);
                 largest = s.select(larger, x, largest);
-                owner = s.select(larger, s.splat((row * self.width + column) as f32), owner);
-            }
-        }
-        for row in 0..self.height {
-            for column in 0..self.width {
-                let is_owner = s.equal(owner, s.splat((row * self.width + column) as f32));
+                owner = s.select(larger, s.splat(number as f32), owner);
+                number += 1;
+            },
+        );
+        number = 0;
+        window.for_each(
+            channel,
+            #[inline(always)]
+            |at| {
+                let is_owner = s.equal(owner, s.splat(number as f32));
                 if s.any(is_owner) {
-                    let out = &mut out[at(row, column)..];
+                    let out = &mut out[at..];
                     store(s.select(is_owner, load(out) + gradient, load(out)), out);
                 }
-            }
-        }
+                number += 1;
+            },
+        );
+    }
+}
+
+/// All that are equal to the largest.
+struct Equal;
+
+impl Owners for Equal {
+    #[inline(always)]
+    fn add<S: Simd>(
+        s: S,
+        window: &Window,
+        channel: usize,
+        gradient: S::F32,
+        x: &[f32],
+        out: &mut [f32],
+        load: impl Fn(&[f32]) -> S::F32,
+        store: impl Fn(S::F32, &mut [f32]),
+    ) {
+        let mut largest = s.splat(Max::START);
+        window.for_each(
+            channel,
+            #[inline(always)]
+            |at| largest = Max::add(s, largest, load(&x[at..])),
+        );
+        window.for_each(
+            channel,
+            #[inline(always)]
+            |at| {
+                let is_owner = s.equal(load(&x[at..]), largest);
+                if s.any(is_owner) {
+                    let out = &mut out[at..];
+                    store(s.select(is_owner, load(out) + gradient, load(out)), out);
+                }
+            },
+        );
     }
 }
 
@@ -157,57 +231,82 @@ impl Window {
 mod tests {
     use super::*;
     use crate::simd::Isa;
+    use crate::strided::tests::tensor;
 
-    /// Window by window, one number at a time.
-    fn naive(p: &Pool2d, x: &[f32], gradient: &[f32]) -> Vec<f32> {
-        let [height, width, channels] = p.input;
+    /// Window by window, one number at a time; `all` of the largest get the gradient, or the first.
+    fn naive(batch: usize, p: &Pool3d, x: &[f32], gradient: &[f32], all: bool) -> Vec<f32> {
         let mut out = vec![0.0; x.len()];
-        for (index, &gradient) in gradient.iter().enumerate() {
-            let (pixel, channel) = (index / channels, index % channels);
-            let (row, column) = (pixel / p.out[1], pixel % p.out[1]);
-            let (image, row) = (row / p.out[0], row % p.out[0]);
-            let mut best = None::<usize>;
-            for i in 0..p.window[0] {
-                for j in 0..p.window[1] {
-                    let y = (row * p.strides[0] + i).wrapping_sub(p.pads[0]);
-                    let z = (column * p.strides[1] + j).wrapping_sub(p.pads[1]);
-                    if y < height && z < width {
-                        let at = ((image * height + y) * width + z) * channels + channel;
-                        if best.is_none_or(|best| x[at] > x[best]) {
-                            best = Some(at);
-                        }
-                    }
+        let windows = tensor(&p.shape(batch), |index| {
+            p.elements(index).into_iter().flatten().collect::<Vec<_>>()
+        });
+        for (window, gradient) in windows.into_iter().zip(gradient) {
+            let first = window
+                .iter()
+                .copied()
+                .reduce(|best, at| if x[at] > x[best] { at } else { best });
+            let largest = window.iter().map(|&at| x[at]).fold(f32::MIN, f32::max);
+            for at in window {
+                if if all {
+                    x[at] == largest
+                } else {
+                    first == Some(at)
+                } {
+                    out[at] += gradient;
                 }
             }
-            out[best.expect("no window lies in the padding")] += gradient;
         }
         out
     }
 
     fn check(batch: usize, p: &Pool2d) {
-        let [height, width, channels] = p.input;
+        check_with(batch, &p.0, false, |threads, x, gradient, out| {
+            max_pool2d_grad(threads, p, x, gradient, out);
+        });
+        check_volumes(batch, &p.0);
+    }
+
+    fn check_volumes(batch: usize, p: &Pool3d) {
+        check_with(batch, p, true, |threads, x, gradient, out| {
+            max_pool3d_grad(threads, p, x, gradient, out);
+        });
+    }
+
+    fn check_with(
+        batch: usize,
+        p: &Pool3d,
+        all: bool,
+        run: impl Fn(&Threads, &[f32], &[f32], &mut [f32]) + Sync,
+    ) {
         // Small numbers, so that many are equal, and some NaN.
-        let x: Vec<f32> = (0..batch * height * width * channels)
+        let x: Vec<f32> = (0..batch * p.input.iter().product::<usize>())
             .map(|i| match i * 31 % 17 {
                 3 => f32::NAN,
                 4 => f32::NEG_INFINITY,
                 r => (r % 5) as f32 - 2.0,
             })
             .collect();
-        let [out_height, out_width] = p.out_size();
-        let gradient: Vec<f32> = (0..batch * out_height * out_width * channels)
+        let gradient: Vec<f32> = (0..p.shape(batch).iter().product())
             .map(|i| (i % 101) as f32 - 50.0)
             .collect();
-        let expected = naive(p, &x, &gradient);
+        let expected = naive(batch, p, &x, &gradient, all);
         for isa in Isa::available() {
             isa.force(|| {
                 for threads in [Threads::single(), Threads::new(2)] {
                     let mut out = vec![f32::NAN; x.len()];
-                    max_pool2d_grad(&threads, p, &x, &gradient, &mut out);
+                    run(&threads, &x, &gradient, &mut out);
                     assert_eq!(out, expected, "{p:?} on {}", isa.name());
                 }
             });
         }
+    }
+
+    #[test]
+    fn volumes() {
+        check_volumes(2, &Pool3d::new([4, 5, 6, 7], [2; 3], [2; 3], [0; 6]));
+        check_volumes(
+            3,
+            &Pool3d::new([5, 4, 7, 21], [3, 2, 3], [1, 2, 3], [1, 0, 2, 2, 1, 1]),
+        );
     }
 
     #[test]
