@@ -147,6 +147,8 @@ def gather(node: NodeOp, b: Builder) -> Results:
 def gather_v2(node: NodeOp, b: Builder) -> Results:
     """`nn.gather`: like TensorFlow on CPU, an index out of range is an error."""
     x, indices = b.tensor(0), b.tensor(1)
+    if node.inputs[1] in b.variables.seen:
+        return x
     axis, batch_dims = b.axis(2, rank_of(x)), b.get_int("batch_dims")
     if batch_dims < 0:
         batch_dims += rank_of(indices)

@@ -1,121 +1,75 @@
 """Fused updates of variables by optimizers, as reads, arithmetic and assignments.
 
 Old files and `tf_keras.optimizers.legacy` have them; the optimizers of Keras 3 are written out. The
-equations are those of TensorFlow's training_ops.cc.
+equations are those of TensorFlow's training_ops.cc. Sparse updates have the same for the rows that
+occur: see `unique.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from xdsl.ir import Operation, SSAValue
+from inspect import signature
 
 from tfrc.ir import nn
-from tfrc.ir.nn.elementwise_kinds import BinaryOp, UnaryOp
 from tfrc.ir.shape import element_of
 from tfrc.ir.tf import NodeOp
 from tfrc.passes.legalize.state import handle_of
-from tfrc.passes.legalize.table import LEGALIZATIONS, Builder, Results
-
-
-@dataclass(frozen=True)
-class Term:
-    """A tensor in an equation. The other side of an operator may be a number."""
-
-    b: Builder
-    value: SSAValue
-
-    def of(self, other: Term | float) -> SSAValue:
-        """The other side of an operator."""
-        if isinstance(other, Term):
-            return other.value
-        return self.b.scalar(other, element_of(self.value))
-
-    def result(self, op: Operation) -> Term:
-        """The result of an operation."""
-        return Term(self.b, self.b.insert(op).results[0])
-
-    def with_(self, cls: type[BinaryOp], other: Term | float) -> Term:
-        """This operand with another one behind it."""
-        return self.result(cls(self.value, self.of(other)))
-
-    def apply(self, cls: type[UnaryOp]) -> Term:
-        """A function of this operand."""
-        return self.result(cls(self.value))
-
-    def __add__(self, other: Term | float) -> Term:
-        return self.with_(nn.AddOp, other)
-
-    def __sub__(self, other: Term | float) -> Term:
-        return self.with_(nn.SubOp, other)
-
-    def __rsub__(self, other: float) -> Term:
-        return Term(self.b, self.of(other)) - self
-
-    def __mul__(self, other: Term | float) -> Term:
-        return self.with_(nn.MulOp, other)
-
-    def __truediv__(self, other: Term | float) -> Term:
-        return self.with_(nn.DivOp, other)
-
-    def __neg__(self) -> Term:
-        return self.apply(nn.NegOp)
-
-    def __pow__(self, other: Term) -> Term:
-        return self.with_(nn.PowOp, other)
-
-
-def sqrt(x: Term) -> Term:
-    """`√x`."""
-    return x.apply(nn.SqrtOp)
-
-
-def rsqrt(x: Term) -> Term:
-    """`1 / √x`."""
-    return x.apply(nn.RsqrtOp)
-
-
-def absolute(x: Term) -> Term:
-    """`|x|`."""
-    return x.apply(nn.AbsOp)
-
-
-def sign(x: Term) -> Term:
-    """-1, 0 or 1."""
-    return x.apply(nn.SignOp)
-
-
-def maximum(x: Term, y: Term) -> Term:
-    """The larger of two."""
-    return x.with_(nn.MaximumOp, y)
-
+from tfrc.passes.legalize.table import LEGALIZATIONS, Builder, Refusal, Results
+from tfrc.passes.legalize.terms import Term, absolute, maximum, rsqrt, sign, sqrt
+from tfrc.passes.legalize.unique import UPDATES, Operands, update
 
 Update = Callable[..., Sequence[Term]]
 """From the builder, the values of the variables and the operands to the variables' new values."""
 
 
-def updates(op: str, variables: int) -> Callable[[Update], Update]:
-    """Register the equations of an op whose first operands are that many variables."""
+def updates(op: str, variables: int, *, sparse: bool = True) -> Callable[[Update], Update]:
+    """Register the equations of an op whose first operands are that many variables.
+
+    With `sparse`, they are those of the sparse op as well, whose `indices` stand behind `grad`.
+    """
 
     def register(function: Update) -> Update:
-        def legalization(node: NodeOp, b: Builder) -> Results:
-            handles = [handle_of(node, i) for i in range(variables)]
-            values = [b.variables.read(handle) for handle in handles]
-            values += [b.tensor(i) for i in range(variables, len(node.inputs))]
-            new = function(b, *(Term(b, value) for value in values))
-            for handle, term in zip(handles, new, strict=True):
-                b.variables.assign(handle, term.value)
-            return []
+        def dense(node: NodeOp, b: Builder) -> Results:
+            return _apply(function, variables, node, b, None)
 
-        legalization.__doc__ = function.__doc__
-        LEGALIZATIONS[op] = legalization
+        dense.__doc__ = function.__doc__
+        LEGALIZATIONS[op] = dense
+        if sparse:
+            # The first parameter is the builder.
+            gradient = list(signature(function).parameters).index("grad") - 1
+            operands = Operands(indices=gradient + 1, rows=gradient)
+
+            def of_rows(node: NodeOp, b: Builder) -> Results:
+                return _apply(function, variables, node, b, operands)
+
+            of_rows.__doc__ = f"As {op}, in the rows that occur."
+            name = op.replace("ResourceApply", "ResourceSparseApply")
+            LEGALIZATIONS[name], UPDATES[name] = of_rows, operands
         return function
 
     return register
 
 
-@updates("ResourceApplyGradientDescent", 1)
+def _apply(
+    function: Update, variables: int, node: NodeOp, b: Builder, sparse: Operands | None
+) -> Results:
+    handles = [handle_of(node, i) for i in range(variables)]
+    before = [b.variables.read(handle) for handle in handles]
+    others = [i for i in range(variables, len(node.inputs)) if not sparse or i != sparse.indices]
+    if sparse and node.inputs[sparse.indices] not in b.variables.seen:
+        raise Refusal(
+            "its indices may repeat, and TensorFlow updates a row once for each: add up what "
+            "belongs to one row first (tf.unique, tf.math.unsorted_segment_sum), as Keras does"
+        )
+    values = [*before, *(b.tensor(i) for i in others)]
+    after = [term.value for term in function(b, *(Term(b, value) for value in values))]
+    for handle, old, new in zip(handles, before, after, strict=True):
+        if new is not old:
+            b.variables.assign(handle, update(b, old, new) if sparse else new)
+    return []
+
+
+@updates("ResourceApplyGradientDescent", 1, sparse=False)
 def gradient_descent(b: Builder, var: Term, alpha: Term, delta: Term) -> list[Term]:
     """`var -= alpha · delta`."""
     return [var - delta * alpha]
@@ -147,7 +101,7 @@ def _adam_moments(m: Term, v: Term, beta1: Term, beta2: Term, grad: Term) -> tup
     return m + (grad - m) * (1 - beta1), v + (grad * grad - v) * (1 - beta2)
 
 
-@updates("ResourceApplyAdam", 3)
+@updates("ResourceApplyAdam", 3, sparse=False)
 def adam(
     b: Builder,
     var: Term,
@@ -168,7 +122,7 @@ def adam(
     return [var - step * alpha / (sqrt(v) + epsilon), m, v]
 
 
-@updates("ResourceApplyAdamWithAmsgrad", 4)
+@updates("ResourceApplyAdamWithAmsgrad", 4, sparse=False)
 def adam_with_amsgrad(
     b: Builder,
     var: Term,
@@ -190,7 +144,7 @@ def adam_with_amsgrad(
     return [var - m * alpha / (sqrt(vhat) + epsilon), m, v, vhat]
 
 
-@updates("ResourceApplyAdaMax", 3)
+@updates("ResourceApplyAdaMax", 3, sparse=False)
 def ada_max(
     b: Builder,
     var: Term,
@@ -339,3 +293,49 @@ def ftrl_v2(
     """FTRL-Proximal with `grad + 2 · l2_shrinkage · var` in the linear part."""
     shrunk = grad + var * l2_shrinkage * 2.0
     return _ftrl(b, (var, accum, linear), grad, shrunk, lr, l1, l2, lr_power)
+
+
+def _proximal(point: Term, step: Term, l1: Term, l2: Term) -> Term:
+    """What `point` becomes by the two penalties in a step of this size (Duchi and Singer)."""
+    shrunk = absolute(point) - step * l1
+    zero = Term(point.b, point.of(0.0))
+    return sign(point) * maximum(shrunk, zero) / (step * l2 + 1.0)
+
+
+@updates("ResourceApplyProximalGradientDescent", 1)
+def proximal_gradient_descent(
+    b: Builder, var: Term, alpha: Term, l1: Term, l2: Term, grad: Term
+) -> list[Term]:
+    """`var -= alpha · grad`, then the penalties l1 and l2."""
+    return [_proximal(var - grad * alpha, alpha, l1, l2)]
+
+
+@updates("ResourceApplyProximalAdagrad", 2)
+def proximal_adagrad(
+    b: Builder, var: Term, accum: Term, lr: Term, l1: Term, l2: Term, grad: Term
+) -> list[Term]:
+    """`accum += grad²`, a step of `lr / √accum`, then the penalties l1 and l2."""
+    accum = accum + grad * grad
+    step = rsqrt(accum) * lr
+    return [_proximal(var - grad * step, step, l1, l2), accum]
+
+
+@updates("ResourceApplyAdagradDA", 3)
+def adagrad_da(
+    b: Builder,
+    var: Term,
+    gradient_accumulator: Term,
+    gradient_squared_accumulator: Term,
+    grad: Term,
+    lr: Term,
+    l1: Term,
+    l2: Term,
+    global_step: Term,
+) -> list[Term]:
+    """Dual averaging: the variable follows from the sums of gradients and of their squares."""
+    step = Term(b, b.cast(global_step.value, element_of(var.value)))
+    total = gradient_accumulator + grad
+    squares = gradient_squared_accumulator + grad * grad
+    zero = Term(b, var.of(0.0))
+    beyond = sign(total) * maximum(absolute(total) - l1 * step, zero)
+    return [-(beyond * lr) / (sqrt(squares) + l2 * step * lr), total, squares]

@@ -12,6 +12,7 @@ their place, in their order, and an update leaves those alone that do not occur.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects.builtin import f32
@@ -21,7 +22,8 @@ from tfrc.ir import nn
 from tfrc.ir.dtype import numpy_dtype
 from tfrc.ir.shape import Dim, element_of, shape_of
 from tfrc.ir.tf import NodeOp
-from tfrc.passes.legalize.state import HANDLE
+from tfrc.passes.constants import is_tensor
+from tfrc.passes.legalize.state import handle_of
 from tfrc.passes.legalize.table import Builder, Refusal, Results, legalizes
 
 ROW_BY_ROW = frozenset(
@@ -30,7 +32,21 @@ ROW_BY_ROW = frozenset(
 )
 """Ops that compute each row of their result from the same row of their operands."""
 
-UPDATES = frozenset({"ResourceScatterAdd", "ResourceScatterSub", "ResourceScatterUpdate"})
+
+@dataclass(frozen=True)
+class Operands:
+    """Which operands of an update of rows are their indices and what each row gets."""
+
+    indices: int
+    rows: int
+
+
+UPDATES: dict[str, Operands] = dict.fromkeys(
+    ("ResourceScatterAdd", "ResourceScatterSub", "ResourceScatterUpdate"), Operands(1, 2)
+)
+"""Ops that update rows of variables; `optimizers.py` has more."""
+
+GATHERS = frozenset({"ResourceGather", "GatherV2"})
 
 INDEX, COUNT, ROWS, POSITION = "index", "count", "rows", "position"
 """What a value is: the rows that occur, how many, something for each, or where each index is."""
@@ -42,7 +58,7 @@ def _result(kind: str, node: NodeOp, operand: int) -> str | None:
     match kind:
         case "index" if op == "Shape":
             return COUNT
-        case "index" if op == "ResourceGather" and operand == 1:
+        case "index" if op in GATHERS and operand == 1:
             return ROWS
         case "count" if op in ("StridedSlice", "Identity", "Squeeze") and operand == 0:
             return COUNT
@@ -52,7 +68,9 @@ def _result(kind: str, node: NodeOp, operand: int) -> str | None:
             return ROWS
         case "rows" if op in ROW_BY_ROW:
             return ROWS
-        case "index" | "rows" if op in UPDATES and operand == (1 if kind == INDEX else 2):
+        case "index" if op in UPDATES and operand == UPDATES[op].indices:
+            return None
+        case "rows" if op in UPDATES and operand == UPDATES[op].rows:
             return None
         case _:
             raise Refusal(
@@ -61,8 +79,8 @@ def _result(kind: str, node: NodeOp, operand: int) -> str | None:
             )
 
 
-def _variables(values: list[tuple[SSAValue, str]]) -> Iterator[NodeOp]:
-    """The handles of the variables that are read or updated at the rows."""
+def _lengths(b: Builder, values: list[tuple[SSAValue, str]]) -> Iterator[Dim]:
+    """How many rows there are in what is read or updated at the indices."""
     seen: set[SSAValue] = set()
     while values:
         value, kind = values.pop()
@@ -74,21 +92,27 @@ def _variables(values: list[tuple[SSAValue, str]]) -> Iterator[NodeOp]:
             if not isinstance(node, NodeOp):
                 raise Refusal("it is returned, but its size depends on data")
             result = _result(kind, node, use.index)
-            if kind == INDEX and node.op.data != "Shape":
-                handle = node.inputs[0].owner
-                if not isinstance(handle, NodeOp) or handle.op.data != HANDLE:
-                    raise Refusal("its variable is not known at compile time")
-                yield handle
+            if kind == INDEX and node.op.data == "GatherV2":
+                yield _rows_of_table(b, node)
+            elif kind == INDEX and node.op.data != "Shape":
+                yield shape_of(b.variables.read(handle_of(node)))[0]
             if result is not None:
                 values += [(output, result) for output in node.outputs]
+
+
+def _rows_of_table(b: Builder, node: NodeOp) -> Dim:
+    """The length of what `GatherV2` gathers rows of."""
+    table, axis = node.inputs[0], b.constants.dims(node.inputs[2])
+    if not is_tensor(table) or axis != (Dim(0, 0),):
+        raise Refusal(f"{node.node_name} gathers along another axis than the rows")
+    return shape_of(table)[0]
 
 
 @legalizes("Unique")
 def unique(node: NodeOp, b: Builder) -> Results:
     """All rows of the variable, of which an update leaves those alone that do not occur."""
     indices = b.tensor(0)
-    handles = list(_variables([(node.outputs[0], INDEX), (node.outputs[1], POSITION)]))
-    rows = {shape_of(b.variables.read(handle))[0] for handle in handles}
+    rows = set(_lengths(b, [(node.outputs[0], INDEX), (node.outputs[1], POSITION)]))
     if len(rows) != 1:
         raise Refusal("it indexes variables of different lengths, or none")
     (length,) = rows
@@ -101,10 +125,13 @@ def unique(node: NodeOp, b: Builder) -> Results:
     return every, b.cast(indices, b.result_element(1))
 
 
-def update(b: Builder, variable: SSAValue, new: SSAValue) -> SSAValue | None:
-    """`new` in the rows at operand 1 that occur, `variable` in others; None for other indices."""
-    seen = b.variables.seen.get(b.node.inputs[1])
+def update(b: Builder, variable: SSAValue, new: SSAValue) -> SSAValue:
+    """`new`, which has all rows, in those that the node's indices say; `variable` in others.
+
+    Indices that are no rows of `Unique` say all.
+    """
+    seen = b.variables.seen.get(b.node.inputs[UPDATES[b.node.op.data].indices])
     if seen is None:
-        return None
+        return new
     lengths: list[Dim | int] = [shape_of(variable)[0], *[1] * (len(shape_of(variable)) - 1)]
     return b.insert(nn.SelectOp(b.reshape(seen, lengths), new, variable)).result

@@ -69,7 +69,7 @@ def resource_scatter_update(node: NodeOp, b: Builder) -> Results:
     rows, *rest = shape_of(value)
     if node.inputs[1] in b.variables.seen:
         new = b.broadcast_to(b.tensor(2), shape_of(value))
-        b.variables.assign(handle, update(b, value, new) or new)
+        b.variables.assign(handle, update(b, value, new))
         return []
     element, length = element_of(b.tensor(1)), count(b.shape(1))
     indices = b.insert(nn.ReverseOp(b.reshape(b.tensor(1), [1, length]), [1])).result
@@ -96,7 +96,7 @@ def resource_scatter_add(node: NodeOp, b: Builder) -> Results:
     if node.inputs[1] not in b.variables.seen:
         updates = b.insert(nn.SegmentSumOp(updates, indices, rows)).result
     new = b.insert(cls(value, updates)).result
-    b.variables.assign(handle, update(b, value, new) or new)
+    b.variables.assign(handle, update(b, value, new))
     return []
 
 
