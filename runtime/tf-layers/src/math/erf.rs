@@ -1,6 +1,6 @@
 //! The error function and what is made of it.
 
-use super::exp::{exp_extended, expm1_of_non_positive};
+use super::exp::{exp_extended, exp2_of_negative, expm1_of_non_positive};
 use super::hyperbolic::sigmoid;
 use super::{copysign, polynomial};
 use crate::simd::Simd;
@@ -72,15 +72,27 @@ pub fn erfc<S: Simd>(s: S, x: S::F32) -> S::F32 {
 
 /// `x Φ(x) = x/2 erfc(-x/√2)`: GELU without cancellation below 0; NaN at -∞.
 ///
-/// 5.7 ULP, and 3e-43 where the result is below 3e-36.
+/// `Φ(-|x|) = 2^-k` with k minimax for `|x|` up to 6.5 and growing beyond. Relative error `4e-7 (1 + x²/2)` below 0 and 3e-7
+/// above, of which the most is the rounding of k; between 0 and the exact value, 2.6e-10, below -6.5.
 #[inline(always)]
 pub fn gelu<S: Simd>(s: S, x: S::F32) -> S::F32 {
-    let half = s.splat(0.5);
-    let magnitude = s.min(s.splat(14.5), s.abs(x));
-    let (high, rest) = square(s, magnitude);
-    let z = magnitude * s.splat(std::f32::consts::FRAC_1_SQRT_2);
-    let tail = tail(s, z, high * half, rest * half);
-    x * half * s.select(s.less(x, s.zero()), tail, s.splat(2.0) - tail)
+    let c = [
+        1.0,
+        1.151_109_9,
+        0.459_173_4,
+        0.052_585_576,
+        -0.007_160_388_4,
+        1.742_321_5e-4,
+        1.961_099e-4,
+        -5.238_354_8e-5,
+        6.877_525_3e-6,
+        -4.819_094e-7,
+        1.431_799_5e-8,
+    ];
+    // 2^-150 is zero.
+    let k = s.min(s.splat(150.0), polynomial(s, s.abs(x), c));
+    let tail = exp2_of_negative(s, k);
+    x * s.select(s.less(x, s.zero()), tail, s.splat(1.0) - tail)
 }
 
 /// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`, the approximation of GELU, as the equal `x sigmoid(2 √(2/π) (x + …))`, which

@@ -36,6 +36,13 @@ fn compose<S: Simd>(s: S, n: S::F32, r: S::F32) -> S::F32 {
     s.mul_exp2(e, n)
 }
 
+/// `2^-k` for `k` of -100 to 200.
+#[inline(always)]
+pub(super) fn exp2_of_negative<S: Simd>(s: S, k: S::F32) -> S::F32 {
+    let n = s.round(k);
+    compose(s, -n, (n - k) * s.splat(std::f32::consts::LN_2))
+}
+
 /// `e^(x + rest)` for a `rest` that is tiny against `x`.
 #[inline(always)]
 pub(super) fn exp_extended<S: Simd>(s: S, x: S::F32, rest: S::F32) -> S::F32 {
