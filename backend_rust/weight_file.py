@@ -55,8 +55,8 @@ def packed(array: Array, packing: str, groups: int) -> Array:
 
 NOTES = {
     "panels": ", in panels",
-    "winograd2": ", for tiles of 2×2 in panels",
-    "winograd4": ", for tiles of 4×4 in panels",
+    "winograd2": ", for tiles of 2 in panels",
+    "winograd4": ", for tiles of 4 in panels",
 }
 """What the documentation of a constant says about each packing but `plain`."""
 

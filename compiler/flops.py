@@ -40,7 +40,7 @@ def call_flops(call: rt.CallOp, n: int = 1) -> int:
     shapes = {name: at(shape_of(value), n) for name, value in call.named_ins}
     out = prod(at(shape_of(call.outs[0]), n))
     match call.kernel_name:
-        case "conv1d" | "conv2d" | "conv2d_winograd" | "conv3d":
+        case "conv1d" | "conv1d_winograd" | "conv2d" | "conv2d_winograd" | "conv3d":
             return 2 * out * prod(shapes["filter"][:-1])
         case "depthwise_conv2d":
             return 2 * out * prod(shapes["filter"][:2])

@@ -77,8 +77,8 @@ DYNAMIC = "dynamic_"
 
 
 PRODUCTS = frozenset(
-    "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
-    "matmul".split()
+    "conv1d conv1d_winograd conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d "
+    "dynamic_conv3d matmul".split()
 )
 """Kernels that end in the epilogue of a product: it adds a residual, and writes rows anywhere."""
 

@@ -23,7 +23,7 @@ from tfrc.ir.reference import REFERENCE, State, apply, batch_size
 from tfrc.ir.reference_elementwise import evaluate_body
 from tfrc.ir.shape import DimsAttr, at, element_of, shape_of
 from tfrc.ir.weights import WeightStore
-from tfrc.ir.winograd import conv2d_winograd
+from tfrc.ir.winograd import conv1d_winograd, conv2d_winograd
 
 Array = NDArray[Any]
 POISON = 0xFF
@@ -32,7 +32,10 @@ POISON = 0xFF
 VARIADIC = frozenset({"inputs"})
 """Operand names that stand for a list."""
 
-METHODS: dict[str, Callable[..., Array]] = {"conv2d_winograd": conv2d_winograd}
+METHODS: dict[str, Callable[..., Array]] = {
+    "conv1d_winograd": conv1d_winograd,
+    "conv2d_winograd": conv2d_winograd,
+}
 """Kernels that compute an operation of another name in a way of their own."""
 
 Observer = Callable[[Operation, Array], None]

@@ -118,11 +118,12 @@ def conv(op: ConvOp) -> Selected:
     return Selected(name, semantic_properties(op), packings, needed)
 
 
-def conv2d_winograd(op: nn.Conv2DOp, tile: int) -> Selected:
+def conv_winograd(op: ConvOp, tile: int) -> Selected:
     """A convolution by Winograd's minimal filtering: its filter is transformed and packed."""
+    name = f"{op.name.removeprefix('nn.')}_winograd"
     static = {**semantic_properties(op), "tile": IntegerAttr(tile, i64)}
     packings = {"filter": Packing(f"winograd{tile}")}
-    return Selected("conv2d_winograd", static, packings, (winograd.scratch(op, tile),))
+    return Selected(name, static, packings, (winograd.scratch(op, tile),))
 
 
 def padded_block(batch: Dim, sample: int) -> Dim:
@@ -216,7 +217,7 @@ def select(
     `exact_convolution` rules Winograd's filtering out.
     """
     selected, tile = KERNELS[type(op)](op), None
-    if isinstance(op, nn.Conv2DOp) and is_constant(op.filter) and not exact_convolution:
+    if isinstance(op, ConvOp) and is_constant(op.filter) and not exact_convolution:
         tile = winograd.best_tile(op)
     way = None
     if measure is not None and Packing.PANELS in selected.packings.values():
@@ -224,8 +225,8 @@ def select(
         way = fastest(measure(layer), tile, exact_convolution) if layer is not None else None
     if way is not None:
         tile = way.winograd_tile
-    if isinstance(op, nn.Conv2DOp) and tile is not None:
-        return conv2d_winograd(op, tile)
+    if isinstance(op, ConvOp) and tile is not None:
+        return conv_winograd(op, tile)
     if way is None or way.register_tile is None:
         return selected
     return replace(selected, static={**selected.static, REGISTER_TILE: ints(way.register_tile)})

@@ -39,8 +39,8 @@ USUAL_BATCH = 32
 """Batches up to this size are run at once if they fit: a loop for more is not worth its code."""
 
 ROWS = frozenset(
-    "conv1d conv2d conv2d_winograd conv3d depthwise_conv2d row_bands max_pool avg_pool copy pad "
-    "mirror_pad sum mean max min prod all any arg_max arg_min slice".split()
+    "conv1d conv1d_winograd conv2d conv2d_winograd conv3d depthwise_conv2d row_bands max_pool "
+    "avg_pool copy pad mirror_pad sum mean max min prod all any arg_max arg_min slice".split()
 )
 """Kernels that compute each row of the result from that of `input` and `residual`."""
 

@@ -7,6 +7,8 @@ Measured on Zen 4 with AVX-512, one thread, batch 1, alone and in ResNet50 (time
     28×28, 128         2040        970          570
     14×14, 256         2000        930          760
     7×7, 512           2160       1660         2400
+    62, 128, 3 taps      51         39           31
+    250, 64, 5 taps     178                      89
 
 The products of all points take the time of as many multiply-adds. A transformed number costs as
 much as 9 of them, in vectors of 16 channels. The filter grows from 9 to 16 or 36 numbers a channel,
@@ -15,11 +17,15 @@ and is read from memory once for a few images: each number costs as much as 12 m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import prod
+
 from xdsl.dialects.builtin import f32
 
-from tfrc.ir import nn
 from tfrc.ir.nn.base import get_ints
+from tfrc.ir.nn.linear import ConvOp
 from tfrc.ir.shape import Dim, element_of, shape_of
+from tfrc.ir.winograd import TILES, tiles_of
 
 BLOCK = 32
 """Tiles that the kernel transforms together."""
@@ -37,32 +43,49 @@ WORTH = 0.9
 """The share of the direct sum's time that is worth larger rounding errors and filters."""
 
 
-def best_tile(op: nn.Conv2DOp) -> int | None:
+@dataclass(frozen=True)
+class Work:
+    """What a convolution with tiles of some size does, for a batch of one."""
+
+    points: int
+    tiles: int
+    channels: int
+    filters: int
+
+    @staticmethod
+    def of(op: ConvOp, tile: int) -> Work:
+        """That of `op`; a direct sum has one tile for each pixel, and its taps as points."""
+        *kernel, channels, filters = map(int, shape_of(op.filter))
+        sizes = tiles_of(kernel, tile)
+        image = map(int, shape_of(op.result)[1:-1])
+        points = prod(m + taps - 1 for m, taps in zip(sizes, kernel, strict=True))
+        tiles = prod(-(-size // m) for size, m in zip(image, sizes, strict=True))
+        return Work(points, tiles, channels, filters)
+
+    @property
+    def cost(self) -> int:
+        """The time of the products and of streaming the filter, in multiply-adds."""
+        return self.points * (self.tiles + STREAM) * self.channels * up(self.filters, LANES)
+
+    @property
+    def transforms(self) -> int:
+        """The time of the transforms, in multiply-adds."""
+        vectors = up(self.channels, LANES) + up(self.filters, LANES)
+        return TRANSFORM * self.points * self.tiles * vectors
+
+
+def best_tile(op: ConvOp) -> int | None:
     """The size of the tiles with which Winograd's filtering is fastest; None for a direct sum."""
     steps = {*get_ints(op.strides), *get_ints(op.dilations), int(op.groups.value.data)}
-    *kernel, channels, filters = map(int, shape_of(op.filter))
-    if (
-        kernel != [3, 3]
-        or min(get_ints(op.pads)) < 0
-        or steps != {1}
-        or element_of(op.result) != f32
-    ):
+    *kernel, _, _ = map(int, shape_of(op.filter))
+    tiles = TILES.get((1, *kernel)[-2:], ())
+    is_whole = min(get_ints(op.pads)) >= 0
+    if len(kernel) > 2 or not is_whole or steps != {1} or element_of(op.result) != f32:
         return None
-    _, *image, _ = shape_of(op.result)
-    height, width = map(int, image)
-    columns = up(filters, LANES)
-
-    def cost(points: int, places: int, transformed: int) -> int:
-        products = points * places * channels * columns
-        return products + TRANSFORM * transformed + STREAM * points * channels * columns
-
-    costs = {
-        tile: cost(points, tiles, points * tiles * (up(channels, LANES) + columns))
-        for tile in (2, 4)
-        for points, tiles in [((tile + 2) ** 2, -(-height // tile) * -(-width // tile))]
-    }
-    best = min(costs, key=lambda tile: costs[tile])
-    return best if costs[best] < WORTH * cost(9, height * width, 0) else None
+    works = {tile: Work.of(op, tile) for tile in tiles}
+    costs = {tile: work.cost + work.transforms for tile, work in works.items()}
+    best = min(costs, key=costs.__getitem__, default=None)
+    return best if best is not None and costs[best] < WORTH * Work.of(op, 1).cost else None
 
 
 def up(number: int, unit: int) -> int:
@@ -70,16 +93,15 @@ def up(number: int, unit: int) -> int:
     return -(-number // unit) * unit
 
 
-def scratch(op: nn.Conv2DOp, tile: int) -> Dim:
+def scratch(op: ConvOp, tile: int) -> Dim:
     """Elements of a block of transformed patches and of their products with the filters.
 
     They do not grow with the batch, whose tiles come in blocks of `BLOCK`.
     """
-    batch, height, width, filters = shape_of(op.result)
-    channels = int(shape_of(op.filter)[2])
-    tiles = -(-int(height) // tile) * -(-int(width) // tile)
-    block = min(int(batch) * tiles, BLOCK) if batch.is_static else BLOCK
-    return Dim(0, (tile + 2) ** 2 * (distance(block, channels) + distance(block, int(filters))))
+    work, batch = Work.of(op, tile), shape_of(op.result)[0]
+    block = min(int(batch) * work.tiles, BLOCK) if batch.is_static else BLOCK
+    matrices = distance(block, work.channels) + distance(block, work.filters)
+    return Dim(0, work.points * matrices)
 
 
 def distance(tiles: int, columns: int) -> int:

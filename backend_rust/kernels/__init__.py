@@ -16,7 +16,7 @@ KINDS = (linear, maps, movement, reduction)
 
 FUNCTIONS = frozenset(
     "all any argmax argmin avg_pool2d avg_pool3d batch_matmul broadcast broadcast_to channel "
-    "columns concat conv1d conv2d conv2d_backprop_filter conv2d_winograd conv3d "
+    "columns concat conv1d conv1d_winograd conv2d conv2d_backprop_filter conv2d_winograd conv3d "
     "conv3d_backprop_filter copy_columns cumsum depthwise_conv2d "
     "depthwise_conv2d_backprop_filter dynamic_conv1d dynamic_conv2d dynamic_conv3d gather "
     "integer layer_norm layer_norm_in_place layers log_softmax log_softmax_in_place map "
@@ -31,7 +31,8 @@ FUNCTIONS = frozenset(
 
 
 F32_ONLY = frozenset(
-    "conv1d conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d dynamic_conv3d "
+    "conv1d conv1d_winograd conv2d conv2d_winograd conv3d dynamic_conv1d dynamic_conv2d "
+    "dynamic_conv3d "
     "conv2d_backprop_filter conv3d_backprop_filter depthwise_conv2d "
     "depthwise_conv2d_backprop_filter row_bands pack matmul batch_matmul max_pool max_pool_grad "
     "max_pool3d_grad avg_pool softmax log_softmax layer_norm".split()

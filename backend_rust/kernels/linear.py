@@ -60,15 +60,16 @@ def conv_params(call: Call, filter: Sequence[int]) -> str:
 
 @prints(
     *("conv1d", "conv2d", "conv3d", "dynamic_conv1d", "dynamic_conv2d", "dynamic_conv3d"),
-    "conv2d_winograd",
+    *("conv1d_winograd", "conv2d_winograd"),
 )
 def conv(call: Call) -> Printed:
     """`conv2d(threads, &CONV, input, filter, Some(bias), None, scratch, out)`."""
     params = conv_params(call, call.operand("filter").static())
     uses = activation_use(call)
-    if call.kernel == "conv2d_winograd":
-        params = f"WinogradConv2d::new({params}, {rust.integer(call.number('tile'))})"
-        uses |= {"Conv2d"}
+    if call.kernel.endswith("_winograd"):
+        layer = params.split("::", 1)[0]
+        params = f"Winograd{layer}::new({params}, {rust.integer(call.number('tile'))})"
+        uses |= {layer}
     return Printed(
         call.kernel,
         [

@@ -49,12 +49,19 @@ impl Session {
         &mut self,
         x: ArrayView<'_, f32, Ix4>,
         y: ArrayView<'_, f32, Ix4>,
+        s: ArrayView<'_, f32, Ix3>,
     ) -> Result<WinogradOutputs<'_>, Error> {
         check_shape("x", x.shape(), &[None, Some(28), Some(27), Some(16)], "[n, 28, 27, 16]")?;
         check_shape("y", y.shape(), &[None, Some(6), Some(6), Some(64)], "[n, 6, 6, 64]")?;
+        check_shape("s", s.shape(), &[None, Some(70), Some(32)], "[n, 70, 32]")?;
         let x = x.as_standard_layout();
         let y = y.as_standard_layout();
-        self.winograd(x.as_slice().unwrap_or_default(), y.as_slice().unwrap_or_default())
+        let s = s.as_standard_layout();
+        self.winograd(
+            x.as_slice().unwrap_or_default(),
+            y.as_slice().unwrap_or_default(),
+            s.as_slice().unwrap_or_default(),
+        )
     }
 
     /// [`Session::packing`] for arrays. What is not in row-major order is copied first.
@@ -295,6 +302,18 @@ impl<'session> WinogradOutputs<'session> {
     #[must_use]
     pub fn out1_array(&self) -> ArrayView<'session, f32, Ix4> {
         ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out2` as an array.
+    #[must_use]
+    pub fn out2_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out2_shape, self.out2).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out3` as an array.
+    #[must_use]
+    pub fn out3_array(&self) -> ArrayView<'session, f32, Ix3> {
+        ArrayView::from_shape(self.out3_shape, self.out3).expect("a shape has as many elements as its slice")
     }
 }
 

@@ -92,8 +92,8 @@ impl Model {
     ///
     /// # Errors
     /// As [`Session::winograd`].
-    pub fn winograd(&self, x: &[f32], y: &[f32]) -> Result<OwnedWinogradOutputs, Error> {
-        Ok(self.session(batch_size("x", x.len(), 12_096, 0)?).winograd(x, y)?.into_owned())
+    pub fn winograd(&self, x: &[f32], y: &[f32], s: &[f32]) -> Result<OwnedWinogradOutputs, Error> {
+        Ok(self.session(batch_size("x", x.len(), 12_096, 0)?).winograd(x, y, s)?.into_owned())
     }
 
     /// Runs `winograd` for one example, in a session of its own: see [`Session::winograd_features`].
@@ -317,31 +317,38 @@ impl Session {
     ///
     /// - `x`: `[n, 28, 27, 16]`, float32
     /// - `y`: `[n, 6, 6, 64]`, float32
+    /// - `s`: `[n, 70, 32]`, float32
     ///
     /// # Errors
     /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
     /// [`Session::max_batch`], or if an index is out of range.
-    pub fn winograd(&mut self, x: &[f32], y: &[f32]) -> Result<WinogradOutputs<'_>, Error> {
+    pub fn winograd(&mut self, x: &[f32], y: &[f32], s: &[f32]) -> Result<WinogradOutputs<'_>, Error> {
         let n = batch_size("x", x.len(), 12_096, 0)?;
         check_batch(n, self.max_batch)?;
         check_length("y", y.len(), 2304 * n)?;
-        let [out0, out1] = model::winograd(&self.model.weights, &self.threads, &mut self.arena, n, x, y)?;
+        check_length("s", s.len(), 2240 * n)?;
+        let [out0, out1, out2, out3] =
+            model::winograd(&self.model.weights, &self.threads, &mut self.arena, n, x, y, s)?;
         Ok(WinogradOutputs {
             out0: self.arena.part(out0),
             out0_shape: [n, 28, 27, 16],
             out1: self.arena.part(out1),
             out1_shape: [n, 6, 6, 64],
+            out2: self.arena.part(out2),
+            out2_shape: [n, 70, 32],
+            out3: self.arena.part(out3),
+            out3_shape: [n, 70, 48],
         })
     }
 
     /// [`Session::winograd`] for one example, whose inputs stand in one vector, one after the other:
-    /// `x` (12_096), `y` (2304).
+    /// `x` (12_096), `y` (2304), `s` (2240).
     ///
     /// # Errors
     /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
     pub fn winograd_features(&mut self, features: &[f32]) -> Result<WinogradOutputs<'_>, Error> {
-        check_length("features", features.len(), 14_400)?;
-        self.winograd(&features[0..12_096], &features[12_096..14_400])
+        check_length("features", features.len(), 16_640)?;
+        self.winograd(&features[0..12_096], &features[12_096..14_400], &features[14_400..16_640])
     }
 
     /// Runs `packing` for the `n` examples that the inputs hold.
@@ -852,6 +859,14 @@ pub struct WinogradOutputs<'session> {
     pub out1: &'session [f32],
     /// The shape of `out1`.
     pub out1_shape: [usize; 4],
+    /// `out2`: `[n, 70, 32]`, float32
+    pub out2: &'session [f32],
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 3],
+    /// `out3`: `[n, 70, 48]`, float32
+    pub out3: &'session [f32],
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 3],
 }
 
 impl WinogradOutputs<'_> {
@@ -863,6 +878,10 @@ impl WinogradOutputs<'_> {
             out0_shape: self.out0_shape,
             out1: self.out1.to_vec(),
             out1_shape: self.out1_shape,
+            out2: self.out2.to_vec(),
+            out2_shape: self.out2_shape,
+            out3: self.out3.to_vec(),
+            out3_shape: self.out3_shape,
         }
     }
 }
@@ -878,6 +897,14 @@ pub struct OwnedWinogradOutputs {
     pub out1: Vec<f32>,
     /// The shape of `out1`.
     pub out1_shape: [usize; 4],
+    /// `out2`: `[n, 70, 32]`, float32
+    pub out2: Vec<f32>,
+    /// The shape of `out2`.
+    pub out2_shape: [usize; 3],
+    /// `out3`: `[n, 70, 48]`, float32
+    pub out3: Vec<f32>,
+    /// The shape of `out3`.
+    pub out3_shape: [usize; 3],
 }
 
 /// The outputs of [`Session::packing`], in the session's memory.

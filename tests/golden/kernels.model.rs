@@ -7,13 +7,13 @@
 use tf_layers::{
     Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv2d, Conv3d, DepthwiseConv2d, Element, Error, Gather,
     LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Pool3d, Reduce, Reduction, RowBands, SegmentSum, Slice, Softmax,
-    Stage, Threads, Tile, Transpose, Weights, WinogradConv2d, all, any, argmax, argmin, avg_pool2d, avg_pool3d,
-    batch_matmul, broadcast_to, concat, conv1d, conv2d_backprop_filter, conv2d_winograd, conv3d,
-    conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d,
-    dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any, map_any_in_place, matmul, max_pool2d,
-    max_pool2d_grad, max_pool3d, max_pool3d_grad, mirror_pad, pack, pack_transposed, pad, random_bits, random_key,
-    random_normal, random_truncated_normal, random_uniform, reduce, reduce_any, row_bands, same, segment_sum, slice,
-    softmax, tile, transpose,
+    Stage, Threads, Tile, Transpose, Weights, WinogradConv1d, WinogradConv2d, all, any, argmax, argmin, avg_pool2d,
+    avg_pool3d, batch_matmul, broadcast_to, concat, conv1d, conv1d_winograd, conv2d, conv2d_backprop_filter,
+    conv2d_winograd, conv3d, conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter,
+    dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any,
+    map_any_in_place, matmul, max_pool2d, max_pool2d_grad, max_pool3d, max_pool3d_grad, mirror_pad, pack,
+    pack_transposed, pad, random_bits, random_key, random_normal, random_truncated_normal, random_uniform, reduce,
+    reduce_any, row_bands, same, segment_sum, slice, softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -42,6 +42,9 @@ const CONV2D_WINOGRAD_0: WinogradConv2d =
     WinogradConv2d::new(Conv2d::new([28, 27, 16], 16, [3, 3]).pads([1, 1, 1, 1]).activation(Activation::Relu6), 4);
 const CONV2D_WINOGRAD_0_2: WinogradConv2d =
     WinogradConv2d::new(Conv2d::new([6, 6, 64], 64, [3, 3]).pads([2, 0, 0, 2]).activation(Activation::Tanh), 2);
+const CONV1D_WINOGRAD_0: WinogradConv1d =
+    WinogradConv1d::new(Conv1d::new([70, 32], 32, 5).pads([4, 0]).activation(Activation::Sigmoid), 4);
+const CONV2D_0: Conv2d = Conv2d::new([1, 70, 32], 48, [1, 3]).pads([0, 1, 0, 1]);
 const MATMUL_0_2: Matmul = Matmul::new(6, 20).activation(Activation::Relu);
 const MATMUL_0_2_2: Matmul = Matmul::new(20, 6);
 const MATMUL_0_3: Matmul = Matmul::new(6, 20);
@@ -179,7 +182,7 @@ pub(crate) fn bands(
 
 /// Bytes of the arena that `winograd` needs for `n` examples.
 pub(crate) fn winograd_arena(n: usize) -> usize {
-    57_600 * n + 264_192
+    89_216 * n + 254_976
 }
 
 /// Computes `winograd` and says where its outputs are.
@@ -190,22 +193,37 @@ pub(crate) fn winograd(
     n: usize,
     x: &[f32],
     y: &[f32],
-) -> Result<[Part<f32>; 2], Error> {
+    s: &[f32],
+) -> Result<[Part<f32>; 4], Error> {
     // conv2d_winograd
     let scratch: Part<f32> = part(0, [38_016]);
-    let conv2d_winograd_0: Part<f32> = part(264_192, [n, 28, 27, 16]);
+    let conv2d_winograd_0: Part<f32> = part(9216 * n + 254_976, [n, 28, 27, 16]);
     let [filter, bias] = weights.parts([w::CONV2D_WINOGRAD_0_FILTER, w::CONV2D_WINOGRAD_0_BIAS]);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv2d_winograd_0]);
     conv2d_winograd(threads, &CONV2D_WINOGRAD_0, x, filter, Some(bias), Some(x), scratch, out);
 
     // conv2d_winograd
     let scratch: Part<f32> = part(0, [66_048]);
-    let conv2d_winograd_0_2: Part<f32> = part(48_384 * n + 264_192, [n, 6, 6, 64]);
+    let conv2d_winograd_0_2: Part<f32> = part(57_600 * n + 254_976, [n, 6, 6, 64]);
     let filter = weights.part(w::CONV2D_WINOGRAD_0_2_FILTER);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv2d_winograd_0_2]);
     conv2d_winograd(threads, &CONV2D_WINOGRAD_0_2, y, filter, None, None, scratch, out);
 
-    Ok([conv2d_winograd_0, conv2d_winograd_0_2])
+    // conv1d_winograd
+    let scratch: Part<f32> = part(0, [16_640]);
+    let conv1d_winograd_0: Part<f32> = part(66_816 * n + 254_976, [n, 70, 32]);
+    let filter = weights.part(w::CONV1D_WINOGRAD_0_FILTER);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv1d_winograd_0]);
+    conv1d_winograd(threads, &CONV1D_WINOGRAD_0, s, filter, None, Some(s), scratch, out);
+
+    // conv2d
+    let scratch: Part<f32> = part(0, [2304 * n]);
+    let conv2d_0: Part<f32> = part(75_776 * n + 254_976, [n, 1, 70, 48]);
+    let filter = weights.part(w::CONV2D_0_FILTER);
+    let (input, [scratch, out]) = arena.parts(conv1d_winograd_0, [scratch, conv2d_0]);
+    conv2d(threads, &CONV2D_0, input, filter, None, None, scratch, out);
+
+    Ok([conv2d_winograd_0, conv2d_winograd_0_2, conv1d_winograd_0, conv2d_0])
 }
 
 /// Bytes of the arena that `packing` needs for `n` examples.

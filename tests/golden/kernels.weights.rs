@@ -6,7 +6,7 @@
 use tf_layers::{Aligned, Part};
 
 /// The constants, in the binary.
-pub(crate) static EMBEDDED: Aligned<[u8; 313_024]> = Aligned(*include_bytes!("../model/weights.bin"));
+pub(crate) static EMBEDDED: Aligned<[u8; 364_224]> = Aligned(*include_bytes!("../model/weights.bin"));
 
 /// `f1`: 3×4×8, in panels
 pub(crate) const CONV1D_0_FILTER: Part<f32> = Part::new(64, 192);
@@ -28,15 +28,19 @@ pub(crate) const ROW_BANDS_0_BIAS_0: Part<f32> = Part::new(6656, 66);
 pub(crate) const ROW_BANDS_0_FILTER_1: Part<f32> = Part::new(6976, 594);
 /// `bands/p`: 1×1×66×5, in panels
 pub(crate) const ROW_BANDS_0_FILTER_2: Part<f32> = Part::new(9408, 1056);
-/// `winograd/f`: 3×3×16×16, for tiles of 4×4 in panels
+/// `winograd/f`: 3×3×16×16, for tiles of 4 in panels
 pub(crate) const CONV2D_WINOGRAD_0_FILTER: Part<f32> = Part::new(13_632, 9216);
 /// `winograd/b`: 16
 pub(crate) const CONV2D_WINOGRAD_0_BIAS: Part<f32> = Part::new(50_496, 16);
-/// `winograd/g`: 3×3×64×64, for tiles of 2×2 in panels
+/// `winograd/g`: 3×3×64×64, for tiles of 2 in panels
 pub(crate) const CONV2D_WINOGRAD_0_2_FILTER: Part<f32> = Part::new(50_560, 65_536);
+/// `winograd/h`: 5×32×32, for tiles of 4 in panels
+pub(crate) const CONV1D_WINOGRAD_0_FILTER: Part<f32> = Part::new(312_704, 8192);
+/// `winograd/i`: 1×3×32×48, in panels
+pub(crate) const CONV2D_0_FILTER: Part<f32> = Part::new(345_472, 4608);
 /// `c`: 4
-pub(crate) const LAYER_NORM_0_SCALE: Part<f32> = Part::new(312_704, 4);
+pub(crate) const LAYER_NORM_0_SCALE: Part<f32> = Part::new(363_904, 4);
 /// `table`: 10×4
-pub(crate) const GATHER_0_INPUT: Part<f32> = Part::new(312_768, 40);
+pub(crate) const GATHER_0_INPUT: Part<f32> = Part::new(363_968, 40);
 /// `one`: 1
-pub(crate) const BROADCAST_TO_0_INPUT: Part<f32> = Part::new(312_960, 1);
+pub(crate) const BROADCAST_TO_0_INPUT: Part<f32> = Part::new(364_160, 1);

@@ -98,8 +98,13 @@ fn time_conv2d(numbers_of: [usize; 15], others: &[u64]) -> Vec<(String, f64)> {
             }),
         });
     }
-    if ([kh, kw], [sy, sx, dy, dx, groups]) == ([3, 3], [1; 5]) {
-        for tile in [2, 4] {
+    if [sy, sx, dy, dx, groups] == [1; 5] {
+        let tiles: &[usize] = match [kh, kw] {
+            [1 | 3, 3] => &[2, 4],
+            [1, 5] => &[4],
+            _ => &[],
+        };
+        for &tile in tiles {
             let conv = WinogradConv2d::new(conv, tile);
             let weights = numbers(conv.weights_len());
             ways.push(Way {

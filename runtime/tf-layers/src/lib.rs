@@ -57,9 +57,9 @@ pub use arena::{ALIGNMENT, Arena, Element, MAX_EXCLUSIVE_PARTS, Part, Parts};
 pub use batch_matmul::{BatchMatmul, batch_matmul};
 pub use columns::{Columns, copy_columns};
 pub use conv::{
-    Conv1d, Conv2d, Conv3d, WinogradConv2d, conv1d, conv2d, conv2d_backprop_filter,
-    conv2d_winograd, conv3d, conv3d_backprop_filter, dynamic_conv1d, dynamic_conv2d,
-    dynamic_conv3d,
+    Conv1d, Conv2d, Conv3d, WinogradConv1d, WinogradConv2d, conv1d, conv1d_winograd, conv2d,
+    conv2d_backprop_filter, conv2d_winograd, conv3d, conv3d_backprop_filter, dynamic_conv1d,
+    dynamic_conv2d, dynamic_conv3d,
 };
 pub use copy::{
     BroadcastTo, Mirror, Pad, Slice, Tile, broadcast_to, concat, mirror_pad, pad, slice, split,

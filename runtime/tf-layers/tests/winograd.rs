@@ -3,30 +3,55 @@
 mod common;
 
 use common::{ACTIVATIONS, activation, check, packed, random};
-use tf_layers::{Activation, Conv2d, Threads, WinogradConv2d, conv2d_winograd};
+use tf_layers::{
+    Activation, Conv1d, Conv2d, Threads, WinogradConv1d, WinogradConv2d, conv1d_winograd,
+    conv2d_winograd,
+};
 
-/// `G g Gᵀ` for each channel and filter of `w` [3, 3, channels, filters], packed: a matrix for each point.
-fn transformed(tile: usize, channels: usize, filters: usize, w: &[f32]) -> Vec<f32> {
-    let points: &[f64] = match tile {
-        2 => &[0.0, 1.0, -1.0],
-        _ => &[0.0, 0.625, -0.625, 1.5, -1.5],
+/// `G` for filters of `taps` taps and tiles of `tile` pixels.
+fn points(tile: usize, taps: usize) -> Vec<Vec<f64>> {
+    if taps == 1 {
+        return vec![vec![1.0]];
+    }
+    let points: &[f64] = match tile + taps - 1 {
+        4 => &[0.0, 1.0, -1.0],
+        6 => &[0.0, 0.625, -0.625, 1.5, -1.5],
+        _ => &[0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0],
     };
-    let mut rows: Vec<[f64; 3]> = points
+    let mut rows: Vec<Vec<f64>> = points
         .iter()
         .map(|a| {
             let others = points.iter().filter(|b| *b != a);
             let product: f64 = others.map(|b| a - b).product();
-            [1.0, *a, a * a].map(|x| x / product)
+            (0..taps)
+                .map(|power| a.powi(power as i32) / product)
+                .collect()
         })
         .collect();
-    rows.push([0.0, 0.0, 1.0]);
+    let mut last = vec![0.0; taps];
+    last[taps - 1] = 1.0;
+    rows.push(last);
+    rows
+}
+
+/// `G g Gᵀ` for each channel and filter of `w` [kernel, channels, filters], packed: a matrix for each point.
+fn transformed(
+    tile: usize,
+    kernel: [usize; 2],
+    channels: usize,
+    filters: usize,
+    w: &[f32],
+) -> Vec<f32> {
+    let [down, across] = kernel.map(|taps| points(tile, taps));
     let mut weights = Vec::new();
-    for y in &rows {
-        for x in &rows {
+    for y in &down {
+        for x in &across {
             let matrix: Vec<f32> = (0..channels * filters)
                 .map(|at| {
                     let tap = |i: usize| f64::from(w[i * channels * filters + at]);
-                    (0..9).map(|i| y[i / 3] * tap(i) * x[i % 3]).sum::<f64>() as f32
+                    let taps = 0..kernel[0] * kernel[1];
+                    taps.map(|i| y[i / kernel[1]] * tap(i) * x[i % kernel[1]])
+                        .sum::<f64>() as f32
                 })
                 .collect();
             weights.extend(packed(channels, filters, &matrix));
@@ -42,6 +67,7 @@ struct Case {
     size: [usize; 2],
     channels: usize,
     filters: usize,
+    kernel: [usize; 2],
     pads: [usize; 4],
     activation: Activation,
     residual: bool,
@@ -52,6 +78,7 @@ const CASE: Case = Case {
     size: [9, 11],
     channels: 5,
     filters: 7,
+    kernel: [3, 3],
     pads: [1; 4],
     activation: Activation::None,
     residual: false,
@@ -60,7 +87,7 @@ const CASE: Case = Case {
 impl Case {
     fn layer(&self) -> Conv2d {
         let [height, width] = self.size;
-        Conv2d::new([height, width, self.channels], self.filters, [3, 3])
+        Conv2d::new([height, width, self.channels], self.filters, self.kernel)
             .pads(self.pads)
             .activation(self.activation)
     }
@@ -76,14 +103,14 @@ impl Case {
                 pixel / width / height,
             );
             let mut sum = f64::from(bias[f]);
-            for tap in 0..9 {
+            for tap in 0..self.kernel[0] * self.kernel[1] {
                 let inside = |position: usize, pad: usize, size: usize| {
                     position
                         .checked_sub(pad)
                         .filter(|position| *position < size)
                 };
-                let line = inside(y + tap / 3, self.pads[0], self.size[0]);
-                let column = inside(column + tap % 3, self.pads[1], self.size[1]);
+                let line = inside(y + tap / self.kernel[1], self.pads[0], self.size[0]);
+                let column = inside(column + tap % self.kernel[1], self.pads[1], self.size[1]);
                 let (Some(line), Some(column)) = (line, column) else {
                     continue;
                 };
@@ -99,21 +126,25 @@ impl Case {
         expected
     }
 
-    /// Both sizes of tiles.
+    /// All sizes of tiles.
     #[track_caller]
     fn check(self) {
         let outputs = self.batch * self.layer().output().iter().product::<usize>();
         let x = random(self.batch * self.size[0] * self.size[1] * self.channels, 1);
         // Sums of the size of the bias, so that activations do not enlarge their errors.
-        let size = (9 * self.channels) as f32;
-        let w = random(9 * self.channels * self.filters, 2);
+        let taps = self.kernel[0] * self.kernel[1];
+        let size = (taps * self.channels) as f32;
+        let w = random(taps * self.channels * self.filters, 2);
         let w: Vec<f32> = w.iter().map(|w| w * 3.0 / size.sqrt()).collect();
         let bias = random(self.filters, 3);
         let residual = self.residual.then(|| random(outputs, 4));
         let expected = self.naive(&x, &w, &bias, residual.as_deref());
         for tile in [2, 4] {
+            if self.kernel == [1, 5] && tile == 2 {
+                continue;
+            }
             let layer = WinogradConv2d::new(self.layer(), tile);
-            let weights = transformed(tile, self.channels, self.filters, &w);
+            let weights = transformed(tile, self.kernel, self.channels, self.filters, &w);
             assert_eq!(weights.len(), layer.weights_len());
             if let Some(residual) = &residual {
                 self.check_in_columns(tile, &x, &weights, &bias, residual, &expected);
@@ -202,6 +233,64 @@ fn around_every_tail_of_channels_and_filters() {
 }
 
 #[test]
+fn filters_of_one_line() {
+    for kernel in [[1, 3], [1, 5]] {
+        for width in 1..=18 {
+            let size = [2, width];
+            for pads in [[0, 2, 0, 2], [0, 4, 0, 0], [1, 2, 0, 3]] {
+                let (channels, filters) = (17, 33);
+                Case {
+                    size,
+                    kernel,
+                    channels,
+                    filters,
+                    pads,
+                    ..CASE
+                }
+                .check();
+            }
+        }
+        Case {
+            size: [1, 250],
+            kernel,
+            pads: [0, 2, 0, 2],
+            activation: Activation::Sigmoid,
+            residual: true,
+            ..CASE
+        }
+        .check();
+    }
+}
+
+/// A sequence is an image of one line.
+#[test]
+fn sequences() {
+    let (length, channels, filters) = (23, 6, 18);
+    let (x, w) = (
+        random(3 * length * channels, 1),
+        random(5 * channels * filters, 2),
+    );
+    let weights = transformed(4, [1, 5], channels, filters, &w);
+    let conv = Conv1d::new([length, channels], filters, 5).pads([4, 0]);
+    let layer = WinogradConv1d::new(conv, 4);
+    let case = Case {
+        batch: 3,
+        size: [1, length],
+        channels,
+        filters,
+        kernel: [1, 5],
+        pads: [0, 4, 0, 0],
+        ..CASE
+    };
+    let expected = case.naive(&x, &w, &[0.0; 18], None);
+    assert_eq!(weights.len(), layer.weights_len());
+    check(&"sequences", &expected, &|threads, out| {
+        let mut scratch = vec![f32::NAN; layer.scratch_len(3)];
+        conv1d_winograd(threads, &layer, &x, &weights, None, None, &mut scratch, out);
+    });
+}
+
+#[test]
 fn every_padding() {
     for pads in [
         [0; 4],
@@ -278,7 +367,7 @@ fn cropped() {
 }
 
 #[test]
-#[should_panic(expected = "the filters are not 3×3")]
+#[should_panic(expected = "strides, dilations or groups are not 1")]
 fn strided() {
     WinogradConv2d::new(CASE.layer().strides([2, 1]), 4);
 }

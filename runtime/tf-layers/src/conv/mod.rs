@@ -7,7 +7,7 @@ mod winograd;
 
 pub use backprop_filter::{conv2d_backprop_filter, conv3d_backprop_filter};
 pub use dynamic::{dynamic_conv1d, dynamic_conv2d, dynamic_conv3d};
-pub use winograd::{WinogradConv2d, conv2d_winograd};
+pub use winograd::{WinogradConv1d, WinogradConv2d, conv1d_winograd, conv2d_winograd};
 
 use crate::activation::Activation;
 use crate::kernels::blocking::register_tiles;

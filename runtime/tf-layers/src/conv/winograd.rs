@@ -1,21 +1,22 @@
-//! Convolution with 3×3 filters by Winograd's minimal filtering.
+//! Convolution with 3×3, 1×3 and 1×5 filters by Winograd's minimal filtering.
 
 use std::ops::Range;
 
-use super::Conv2d;
+use super::{Conv1d, Conv2d};
 use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
 use crate::kernels::winograd::{
-    Epilogue, F2, F4, Points, Tiles, transform_input, transform_output,
+    Epilogue, F1, F2, F4, F4Of5, Points, Tiles, transform_input, transform_output,
 };
 
-/// A [`Conv2d`] with 3×3 filters, strides and dilations of 1 and one group, by Winograd's F(2×2, 3×3) or F(4×4, 3×3):
-/// 2.25 or 4 times fewer multiplications, more additions, and larger rounding errors.
+/// A [`Conv2d`] with strides and dilations of 1 and one group, by Winograd's F(2×2, 3×3) or F(4×4, 3×3): 2.25 or 4 times
+/// fewer multiplications, more additions, and larger rounding errors; or, with filters of one line, by F(2, 3), F(4, 3) or
+/// F(4, 5): 1.5, 2 or 2.5 times fewer.
 ///
 /// For inputs of standard normal numbers behind a relu, 128 channels, the largest error relative to the largest result
-/// is 4e-7 with tiles of 2 and 1.5e-6 with tiles of 4, where a direct sum has 2e-7. An infinity or NaN spoils all pixels
-/// of the tiles that it reaches.
+/// is 4e-7 with tiles of 2 and 1.5e-6 with tiles of 4, where a direct sum has 2e-7; with filters of one line, 4e-7 for three
+/// taps and 7e-7 for five. An infinity or NaN spoils all pixels of the tiles that it reaches.
 ///
 /// Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,48 +25,62 @@ pub struct WinogradConv2d {
     tile: usize,
 }
 
+/// A [`Conv1d`] with stride and dilation of 1 and one group, by Winograd's F(2, 3), F(4, 3) or F(4, 5): as
+/// [`WinogradConv2d`] with filters of one line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WinogradConv1d(WinogradConv2d);
+
 /// Tiles that go through the three steps together.
 const BLOCK: usize = 32;
 
 impl WinogradConv2d {
-    /// `conv` with tiles of `tile` × `tile` pixels.
+    /// `conv` with tiles of `tile` × `tile` pixels, or of `tile` pixels of a line for filters of one line.
     ///
     /// # Panics
-    /// If `tile` is neither 2 nor 4, or `conv` has other filters than 3×3, strides, dilations, groups or a cropped image.
+    /// If the filters are not 3×3 or 1×3 with tiles of 2 or 4, nor 1×5 with tiles of 4, or if `conv` has strides, dilations
+    /// or groups.
     pub const fn new(conv: Conv2d, tile: usize) -> Self {
         let Conv2d(inner) = conv;
-        assert!(
-            tile == 2 || tile == 4,
-            "WinogradConv2d: tiles are 2 or 4 pixels wide"
-        );
         let [planes, height, width] = inner.kernel;
+        assert!(
+            matches!((height, width, tile), (1 | 3, 3, 2 | 4) | (1, 5, 4)),
+            "WinogradConv2d: there is no such tile for filters of this size"
+        );
         let [_, dy, dx] = inner.dilations;
         let [_, sy, sx] = inner.strides;
         assert!(
-            planes == 1 && height == 3 && width == 3 && dy * dx * sy * sx == 1 && inner.groups == 1,
-            "WinogradConv2d: the filters are not 3×3 with strides, dilations and groups of 1"
+            planes == 1 && dy * dx * sy * sx == 1 && inner.groups == 1,
+            "WinogradConv2d: strides, dilations or groups are not 1"
         );
         assert!(!inner.is_cropped(), "WinogradConv2d: the image is cropped");
         Self { conv, tile }
     }
 
-    /// The numbers of a transformed patch.
-    const fn points(&self) -> usize {
-        (self.tile + 2) * (self.tile + 2)
+    /// The pixels of a tile, down and across.
+    const fn tiles(&self) -> [usize; 2] {
+        let [_, height, _] = self.conv.0.kernel;
+        [if height == 1 { 1 } else { self.tile }, self.tile]
     }
 
-    /// Length of the packed weights: a matrix [channels, filters] for each of the `(tile + 2)²` points.
+    /// The numbers of a transformed patch.
+    const fn points(&self) -> usize {
+        let ([down, across], [_, height, width]) = (self.tiles(), self.conv.0.kernel);
+        (down + height - 1) * (across + width - 1)
+    }
+
+    /// Length of the packed weights: a matrix [channels, filters] for each point, of which there are `tile + taps - 1`
+    /// along an axis with several taps.
     pub const fn weights_len(&self) -> usize {
         self.points() * packed_len(self.conv.0.channels, self.conv.0.filters)
     }
 
     /// Tiles of an image, down and across.
     const fn grid(&self) -> [usize; 2] {
-        let [height, width, _] = self.conv.output();
-        [height.div_ceil(self.tile), width.div_ceil(self.tile)]
+        let ([height, width, _], [down, across]) = (self.conv.output(), self.tiles());
+        [height.div_ceil(down), width.div_ceil(across)]
     }
 
-    /// Length of the scratch memory: `(tile + 2)² * (f(channels) + f(filters))`, where `f(n)` is
+    /// Length of the scratch memory: `points * (f(channels) + f(filters))`, where `f(n)` is
     /// `(ceil(tiles * n / 16) | 1) * 16` and `tiles` are those of all images, or 32 if that is less.
     pub const fn scratch_len(&self, batch: usize) -> usize {
         let [down, across] = self.grid();
@@ -79,7 +94,7 @@ impl WinogradConv2d {
         clippy::too_many_arguments,
         reason = "the operands of the public function"
     )]
-    fn run<P: Points<M, N>, const M: usize, const N: usize>(
+    fn run<Y: Points, X: Points>(
         &self,
         threads: &Threads,
         x: &[f32],
@@ -103,7 +118,7 @@ impl WinogradConv2d {
             let apart = [channels, filters].map(|n| distance(tiles.len(), n));
             let (patches, products) = scratch.split_at_mut(self.points() * apart[0]);
             let products = &mut products[..self.points() * apart[1]];
-            transform_input::<P, M, N>(
+            transform_input::<Y, X>(
                 threads,
                 &geometry,
                 x,
@@ -132,7 +147,7 @@ impl WinogradConv2d {
                 register_tile: None,
             }
             .run(threads, products);
-            transform_output::<P, M, N>(
+            transform_output::<Y, X>(
                 threads, &geometry, products, apart[1], filters, tiles, epilogue, out,
             );
         }
@@ -154,8 +169,9 @@ fn blocks(tiles: usize) -> impl Iterator<Item = Range<usize>> {
 /// [`conv2d`](crate::conv2d) by Winograd's minimal filtering.
 ///
 /// `weights` are the packed matrices of the points: for filters `g` of a channel and a filter, number `(i, j)` of
-/// `G g Gᵀ`, where `G` has a row `[1, a, a²] / Π (a - b)` for each point `a`, with `b` the others, and a last row
-/// `[0, 0, 1]`; the points are 0, 1 and -1 for tiles of 2, 0, 5/8, -5/8, 3/2 and -3/2 for tiles of 4. `bias` is
+/// `G g Gᵀ`, where `G` has a row `[1, a, a², …] / Π (a - b)` for each point `a`, with `b` the others, and a last row
+/// `[0, 0, …, 1]`; the points are 0, 1 and -1 for tiles of 2, 0, 5/8, -5/8, 3/2 and -3/2 for tiles of 4 and three taps,
+/// 0, 1/2, -1/2, 1, -1, 2 and -2 for five. `G` is 1 along an axis with one tap. `bias` is
 /// `[filters]`; `residual` has the shape of `out`; `scratch` has at least `p.scratch_len(batch)` elements. The batch size
 /// follows from the length of `out`.
 ///
@@ -188,9 +204,52 @@ pub fn conv2d_winograd(
         rows: p.conv.0.out,
         activation: p.conv.0.activation,
     };
-    if p.tile == 2 {
-        p.run::<F2, 2, 4>(threads, x, batch, weights, epilogue, scratch, out);
-    } else {
-        p.run::<F4, 4, 6>(threads, x, batch, weights, epilogue, scratch, out);
+    let [_, height, width] = p.conv.0.kernel;
+    let run = match (height, width, p.tile) {
+        (1, 3, 2) => WinogradConv2d::run::<F1, F2>,
+        (1, 3, _) => WinogradConv2d::run::<F1, F4>,
+        (1, _, _) => WinogradConv2d::run::<F1, F4Of5>,
+        (_, _, 2) => WinogradConv2d::run::<F2, F2>,
+        _ => WinogradConv2d::run::<F4, F4>,
+    };
+    run(p, threads, x, batch, weights, epilogue, scratch, out);
+}
+
+/// [`conv1d`](crate::conv1d) by Winograd's minimal filtering: [`conv2d_winograd`] on images of one line.
+///
+/// # Panics
+/// If a length does not fit.
+#[expect(clippy::too_many_arguments, reason = "operands, as in the equation")]
+pub fn conv1d_winograd(
+    threads: &Threads,
+    p: &WinogradConv1d,
+    x: &[f32],
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    residual: Option<&[f32]>,
+    scratch: &mut [f32],
+    out: &mut [f32],
+) {
+    conv2d_winograd(threads, &p.0, x, weights, bias, residual, scratch, out);
+}
+
+impl WinogradConv1d {
+    /// `conv` with tiles of `tile` elements.
+    ///
+    /// # Panics
+    /// If the filters do not have three taps with tiles of 2 or 4, nor five with tiles of 4, or if `conv` has a stride, a
+    /// dilation or groups.
+    pub const fn new(conv: Conv1d, tile: usize) -> Self {
+        Self(WinogradConv2d::new(Conv2d(conv.0), tile))
+    }
+
+    /// Length of the packed weights: a matrix [channels, filters] for each of the `tile + taps - 1` points.
+    pub const fn weights_len(&self) -> usize {
+        self.0.weights_len()
+    }
+
+    /// Length of the scratch memory: see [`WinogradConv2d::scratch_len`].
+    pub const fn scratch_len(&self, batch: usize) -> usize {
+        self.0.scratch_len(batch)
     }
 }

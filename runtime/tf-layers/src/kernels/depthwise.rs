@@ -340,13 +340,13 @@ impl<const K: usize, const STRIDE: usize, const WIDTH: usize> Body for Unrolled<
             let mut weights = t.weights;
             for _ in 0..t.lines {
                 let mut taps = [s.zero(); K];
-                unroll!(7, TAP, K, {
+                unroll!(8, TAP, K, {
                     taps[TAP] = t.load::<S, VECTOR>(s, weights.add(TAP * channels));
                 });
                 unroll!(14, COLUMN, (WIDTH - 1) * STRIDE + K, {
                     if WHOLE || columns.contains(&(COLUMN as isize)) {
                         let x = t.load::<S, VECTOR>(s, line.wrapping_add(COLUMN * channels));
-                        unroll!(7, TAP, K, {
+                        unroll!(8, TAP, K, {
                             if const { pixel_of(COLUMN, TAP, STRIDE) < WIDTH } {
                                 let pixel = const { pixel_of(COLUMN, TAP, STRIDE) };
                                 acc[pixel] = s.mul_add(x, taps[TAP], acc[pixel]);
@@ -357,7 +357,7 @@ impl<const K: usize, const STRIDE: usize, const WIDTH: usize> Body for Unrolled<
                 line = line.wrapping_add(layer.dilations[0] * layer.input[1] * channels);
                 weights = weights.wrapping_add(K * channels);
             }
-            unroll!(7, PIXEL, WIDTH, {
+            unroll!(8, PIXEL, WIDTH, {
                 if WHOLE || PIXEL < t.pixels {
                     t.store::<S, VECTOR>(s, PIXEL, acc[PIXEL]);
                 }

@@ -1,13 +1,13 @@
 //! Loops that are unrolled before the compiler sees them.
 
 /// Pastes `body` for each `index` from 0 to below `count`, as a constant; `count` is constant and at most the number
-/// that stands first: 4, 7 or 14.
+/// that stands first: 4, 8 or 14.
 macro_rules! unroll {
     (4, $index:ident, $count:expr, $body:block) => {
         unroll!(@ $index, $count, $body, 0 1 2 3)
     };
-    (7, $index:ident, $count:expr, $body:block) => {
-        unroll!(@ $index, $count, $body, 0 1 2 3 4 5 6)
+    (8, $index:ident, $count:expr, $body:block) => {
+        unroll!(@ $index, $count, $body, 0 1 2 3 4 5 6 7)
     };
     (14, $index:ident, $count:expr, $body:block) => {
         unroll!(@ $index, $count, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)

@@ -1,5 +1,6 @@
-//! The transforms of Winograd's convolution F(M×M, 3×3): patches of N×N pixels, N = M + 2, to numbers at N×N points, and
-//! numbers at the points to tiles of M×M pixels. Between the two lies one matrix product for each point.
+//! The transforms of Winograd's convolution: patches of pixels to numbers at points, and numbers at the points to tiles of
+//! pixels. Between the two lies one matrix product for each point. Along each axis it is F(M, R): N = M + R - 1 pixels,
+//! and as many points, for M results of R taps; F(1, 1) along an axis where the filter has one tap.
 //!
 //! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015, in the general form of Toom and Cook for
 //! points `a`: `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, where a row of `Bᵀ` has the coefficients of `Π (x - b)` over the other
@@ -15,26 +16,65 @@ use super::unroll::unroll;
 use crate::activation::{Activation, hard_swish};
 use crate::simd::{Simd, WithSimd, dispatch};
 
-/// The one-dimensional transforms F(M, 3).
-pub(crate) trait Points<const M: usize, const N: usize>: Send + Sync + 'static {
+/// The most points of an axis.
+const MOST: usize = 8;
+
+/// A vector for each of the first points or results of an axis; the others are zeros.
+type Line<S> = [<S as Simd>::F32; MOST];
+
+/// The one-dimensional transforms F(M, N - M + 1).
+pub(crate) trait Points: Send + Sync + 'static {
+    /// The results of a tile.
+    const M: usize;
+    /// The pixels of a patch, and the points.
+    const N: usize;
     /// `Bᵀ d`.
-    fn input<S: Simd>(s: S, d: [S::F32; N]) -> [S::F32; N];
+    fn input<S: Simd>(s: S, d: Line<S>) -> Line<S>;
     /// `Aᵀ m`.
-    fn output<S: Simd>(s: S, m: [S::F32; N]) -> [S::F32; M];
+    fn output<S: Simd>(s: S, m: Line<S>) -> Line<S>;
+}
+
+/// The vectors, and zeros behind them.
+#[inline(always)]
+fn line<S: Simd, const N: usize>(s: S, x: [S::F32; N]) -> Line<S> {
+    let mut line = [s.zero(); MOST];
+    line[..N].copy_from_slice(&x);
+    line
+}
+
+/// F(1, 1), which leaves everything as it is.
+pub(crate) struct F1;
+
+impl Points for F1 {
+    const M: usize = 1;
+    const N: usize = 1;
+
+    #[inline(always)]
+    fn input<S: Simd>(_: S, d: Line<S>) -> Line<S> {
+        d
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>(_: S, m: Line<S>) -> Line<S> {
+        m
+    }
 }
 
 /// F(2, 3) at the points 0, 1, -1 and ∞.
 pub(crate) struct F2;
 
-impl Points<2, 4> for F2 {
+impl Points for F2 {
+    const M: usize = 2;
+    const N: usize = 4;
+
     #[inline(always)]
-    fn input<S: Simd>(_: S, d: [S::F32; 4]) -> [S::F32; 4] {
-        [d[2] - d[0], d[2] + d[1], d[2] - d[1], d[3] - d[1]]
+    fn input<S: Simd>(s: S, d: Line<S>) -> Line<S> {
+        line(s, [d[2] - d[0], d[2] + d[1], d[2] - d[1], d[3] - d[1]])
     }
 
     #[inline(always)]
-    fn output<S: Simd>(_: S, m: [S::F32; 4]) -> [S::F32; 2] {
-        [m[0] + (m[1] + m[2]), (m[1] - m[2]) + m[3]]
+    fn output<S: Simd>(s: S, m: Line<S>) -> Line<S> {
+        line(s, [m[0] + (m[1] + m[2]), (m[1] - m[2]) + m[3]])
     }
 }
 
@@ -49,9 +89,12 @@ impl F4 {
     const B2: f32 = Self::B * Self::B;
 }
 
-impl Points<4, 6> for F4 {
+impl Points for F4 {
+    const M: usize = 4;
+    const N: usize = 6;
+
     #[inline(always)]
-    fn input<S: Simd>(s: S, d: [S::F32; 6]) -> [S::F32; 6] {
+    fn input<S: Simd>(s: S, d: Line<S>) -> Line<S> {
         let [a, b] = [Self::A, Self::B].map(|x| s.splat(x));
         let (minus_a2, minus_b2) = (s.splat(-Self::A2), s.splat(-Self::B2));
         let (sum, product) = (s.splat(-Self::A2 - Self::B2), s.splat(Self::A2 * Self::B2));
@@ -64,28 +107,81 @@ impl Points<4, 6> for F4 {
             s.mul_add(minus_a2, d[1], d[3]),
         );
         let (odd_a, odd_b) = (a * odd_a, b * odd_b);
-        [
+        let points = [
             s.mul_add(product, d[0], s.mul_add(sum, d[2], d[4])),
             even_a + odd_a,
             even_a - odd_a,
             even_b + odd_b,
             even_b - odd_b,
             s.mul_add(product, d[1], s.mul_add(sum, d[3], d[5])),
-        ]
+        ];
+        line(s, points)
     }
 
     #[inline(always)]
-    fn output<S: Simd>(s: S, m: [S::F32; 6]) -> [S::F32; 4] {
+    fn output<S: Simd>(s: S, m: Line<S>) -> Line<S> {
         let [a, b, a2, b2] = [Self::A, Self::B, Self::A2, Self::B2].map(|x| s.splat(x));
         let (a3, b3) = (s.splat(Self::A2 * Self::A), s.splat(Self::B2 * Self::B));
         let (even_a, odd_a) = (m[1] + m[2], m[1] - m[2]);
         let (even_b, odd_b) = (m[3] + m[4], m[3] - m[4]);
-        [
+        let pixels = [
             m[0] + (even_a + even_b),
             s.mul_add(a, odd_a, b * odd_b),
             s.mul_add(a2, even_a, b2 * even_b),
             s.mul_add(a3, odd_a, s.mul_add(b3, odd_b, m[5])),
-        ]
+        ];
+        line(s, pixels)
+    }
+}
+
+/// F(4, 5) at the points 0, ±1/2, ±1, ±2 and ∞; all factors are exact.
+pub(crate) struct F4Of5;
+
+impl Points for F4Of5 {
+    const M: usize = 4;
+    const N: usize = 8;
+
+    #[inline(always)]
+    fn input<S: Simd>(s: S, d: Line<S>) -> Line<S> {
+        // `(x² - b²) (x² - c²)` for the two pairs of points besides ±a, on the even and on the odd pixels.
+        let pair = |sum: f32, product: f32| {
+            let (sum, product) = (s.splat(-sum), s.splat(product));
+            let even = s.mul_add(product, d[2], s.mul_add(sum, d[4], d[6]));
+            let odd = s.mul_add(product, d[1], s.mul_add(sum, d[3], d[5]));
+            (even, odd)
+        };
+        let (even_a, odd_a) = pair(5.0, 4.0);
+        let (even_b, odd_b) = pair(4.25, 1.0);
+        let (even_c, odd_c) = pair(1.25, 0.25);
+        let (odd_a, odd_c) = (s.splat(0.5) * odd_a, odd_c + odd_c);
+        let middle = s.splat(5.25);
+        let points = [
+            s.mul_add(middle, d[2] - d[4], d[6] - d[0]),
+            even_a + odd_a,
+            even_a - odd_a,
+            even_b + odd_b,
+            even_b - odd_b,
+            even_c + odd_c,
+            even_c - odd_c,
+            s.mul_add(middle, d[3] - d[5], d[7] - d[1]),
+        ];
+        line(s, points)
+    }
+
+    #[inline(always)]
+    fn output<S: Simd>(s: S, m: Line<S>) -> Line<S> {
+        let [half, quarter, eighth] = [0.5, 0.25, 0.125].map(|x| s.splat(x));
+        let [two, four, eight] = [2.0, 4.0, 8.0].map(|x| s.splat(x));
+        let (even_a, odd_a) = (m[1] + m[2], m[1] - m[2]);
+        let (even_b, odd_b) = (m[3] + m[4], m[3] - m[4]);
+        let (even_c, odd_c) = (m[5] + m[6], m[5] - m[6]);
+        let pixels = [
+            m[0] + even_a + (even_b + even_c),
+            s.mul_add(half, odd_a, s.mul_add(two, odd_c, odd_b)),
+            s.mul_add(quarter, even_a, s.mul_add(four, even_c, even_b)),
+            s.mul_add(eighth, odd_a, s.mul_add(eight, odd_c, odd_b)) + m[7],
+        ];
+        line(s, pixels)
     }
 }
 
@@ -132,7 +228,7 @@ fn parts(threads: &Threads, tiles: usize, work: usize) -> usize {
 ///
 /// # Panics
 /// If a length does not fit.
-pub(crate) fn transform_input<P: Points<M, N>, const M: usize, const N: usize>(
+pub(crate) fn transform_input<Y: Points, X: Points>(
     threads: &Threads,
     geometry: &Tiles,
     x: &[f32],
@@ -149,16 +245,17 @@ pub(crate) fn transform_input<P: Points<M, N>, const M: usize, const N: usize>(
         tiles.end
     );
     assert!(
-        points.len() >= product([N, N, distance]) && distance >= product([tiles.len(), channels]),
+        points.len() >= product([Y::N, X::N, distance])
+            && distance >= product([tiles.len(), channels]),
         "{} transformed elements are too few for {} tiles",
         points.len(),
         tiles.len()
     );
-    let count = parts(threads, tiles.len(), tiles.len() * N * N * channels);
+    let count = parts(threads, tiles.len(), tiles.len() * Y::N * X::N * channels);
     let to = SendPtr(points.as_mut_ptr());
     threads.run(count, |part| {
         let first = part * tiles.len() / count;
-        dispatch(Input::<P, M, N> {
+        dispatch(Input::<Y, X> {
             geometry,
             x: x.as_ptr(),
             channels,
@@ -171,17 +268,17 @@ pub(crate) fn transform_input<P: Points<M, N>, const M: usize, const N: usize>(
 }
 
 /// Some tiles to transform. Made in `transform_input` only, which has checked the lengths.
-struct Input<'a, P, const M: usize, const N: usize> {
+struct Input<'a, Y, X> {
     geometry: &'a Tiles,
     x: *const f32,
     channels: usize,
     tiles: Range<usize>,
     points: *mut f32,
     distance: usize,
-    transform: std::marker::PhantomData<P>,
+    transform: std::marker::PhantomData<(Y, X)>,
 }
 
-impl<P: Points<M, N>, const M: usize, const N: usize> WithSimd for Input<'_, P, M, N> {
+impl<Y: Points, X: Points> WithSimd for Input<'_, Y, X> {
     type Output = ();
 
     #[inline(always)]
@@ -191,18 +288,18 @@ impl<P: Points<M, N>, const M: usize, const N: usize> WithSimd for Input<'_, P, 
         for (row, tile) in self.tiles.clone().enumerate() {
             let (image, at) = self.geometry.position(tile);
             // The pixels of the patch that are in the image; the others are zeros.
-            let [rows, columns] = [0, 1].map(|axis| {
-                let first = at[axis] * M;
-                pads[axis].saturating_sub(first).min(N)
-                    ..(input[axis] + pads[axis]).saturating_sub(first).min(N)
+            let [rows, columns] = [(0, Y::M, Y::N), (1, X::M, X::N)].map(|(axis, m, n)| {
+                let first = at[axis] * m;
+                pads[axis].saturating_sub(first).min(n)
+                    ..(input[axis] + pads[axis]).saturating_sub(first).min(n)
             });
-            let corner = (image * input[0] + at[0] * M) * line + at[1] * M * self.channels;
+            let corner = (image * input[0] + at[0] * Y::M) * line + at[1] * X::M * self.channels;
             let x = self
                 .x
                 .wrapping_add(corner)
                 .wrapping_sub(pads[0] * line + pads[1] * self.channels);
             let to = self.points.wrapping_add(row * self.channels);
-            let whole = rows == (0..N) && columns == (0..N);
+            let whole = rows == (0..Y::N) && columns == (0..X::N);
             let mut channel = 0;
             while channel < self.channels {
                 let lanes = S::LANES.min(self.channels - channel);
@@ -220,9 +317,9 @@ impl<P: Points<M, N>, const M: usize, const N: usize> WithSimd for Input<'_, P, 
                 // writes these rows.
                 unsafe {
                     if whole && lanes == S::LANES {
-                        patch.transform::<S, P, M, N, true>(s);
+                        patch.transform::<S, Y, X, true>(s);
                     } else {
-                        patch.transform::<S, P, M, N, false>(s);
+                        patch.transform::<S, Y, X, false>(s);
                     }
                 }
                 channel += lanes;
@@ -251,22 +348,13 @@ impl Patch<'_> {
     /// # Safety
     /// The pixels that the ranges name are valid for reads of `lanes` elements, and the points for writes.
     #[inline(always)]
-    unsafe fn transform<
-        S: Simd,
-        P: Points<M, N>,
-        const M: usize,
-        const N: usize,
-        const WHOLE: bool,
-    >(
-        &self,
-        s: S,
-    ) {
-        let mut half = [[s.zero(); N]; N];
+    unsafe fn transform<S: Simd, Y: Points, X: Points, const WHOLE: bool>(&self, s: S) {
+        let mut half = [[s.zero(); MOST]; MOST];
         // SAFETY: the caller's promise; what is outside of the ranges is not read.
         unsafe {
-            unroll!(7, J, N, {
-                let mut d = [s.zero(); N];
-                unroll!(7, I, N, {
+            unroll!(8, J, X::N, {
+                let mut d = [s.zero(); MOST];
+                unroll!(8, I, Y::N, {
                     let x = self.x.wrapping_add(I * self.line + J * self.pixel);
                     if WHOLE {
                         d[I] = s.load_ptr(x);
@@ -274,15 +362,15 @@ impl Patch<'_> {
                         d[I] = s.load_ptr_partial(x, self.lanes);
                     }
                 });
-                let d = P::input(s, d);
-                unroll!(7, I, N, {
+                let d = Y::input(s, d);
+                unroll!(8, I, Y::N, {
                     half[I][J] = d[I];
                 });
             });
-            unroll!(7, I, N, {
-                let d = P::input(s, half[I]);
-                unroll!(7, J, N, {
-                    let to = self.points.wrapping_add((I * N + J) * self.distance);
+            unroll!(8, I, Y::N, {
+                let d = X::input(s, half[I]);
+                unroll!(8, J, X::N, {
+                    let to = self.points.wrapping_add((I * X::N + J) * self.distance);
                     if WHOLE {
                         s.store_ptr(d[J], to);
                     } else {
@@ -311,7 +399,7 @@ pub(crate) struct Epilogue<'a> {
 /// # Panics
 /// If a length does not fit.
 #[expect(clippy::too_many_arguments, reason = "mirrors `transform_input`")]
-pub(crate) fn transform_output<P: Points<M, N>, const M: usize, const N: usize>(
+pub(crate) fn transform_output<Y: Points, X: Points>(
     threads: &Threads,
     geometry: &Tiles,
     points: &[f32],
@@ -335,7 +423,8 @@ pub(crate) fn transform_output<P: Points<M, N>, const M: usize, const N: usize>(
         epilogue.rows.first()
     );
     assert!(
-        points.len() >= product([N, N, distance]) && distance >= product([tiles.len(), filters]),
+        points.len() >= product([Y::N, X::N, distance])
+            && distance >= product([tiles.len(), filters]),
         "{} transformed elements are too few for {} tiles",
         points.len(),
         tiles.len()
@@ -350,11 +439,11 @@ pub(crate) fn transform_output<P: Points<M, N>, const M: usize, const N: usize>(
             .is_none_or(|x| x.len() >= pixels.saturating_mul(filters) && !epilogue.rows.accumulate),
         "the residual is too short, or another one is in the output"
     );
-    let count = parts(threads, tiles.len(), tiles.len() * N * N * filters);
+    let count = parts(threads, tiles.len(), tiles.len() * Y::N * X::N * filters);
     let to = SendPtr(out.as_mut_ptr());
     threads.run(count, |part| {
         let first = part * tiles.len() / count;
-        dispatch(Output::<P, M, N> {
+        dispatch(Output::<Y, X> {
             geometry,
             points: points.as_ptr().wrapping_add(first * filters),
             distance,
@@ -368,7 +457,7 @@ pub(crate) fn transform_output<P: Points<M, N>, const M: usize, const N: usize>(
 }
 
 /// Some tiles to transform. Made in `transform_output` only, which has checked the lengths.
-struct Output<'a, P, const M: usize, const N: usize> {
+struct Output<'a, Y, X> {
     geometry: &'a Tiles,
     points: *const f32,
     distance: usize,
@@ -376,10 +465,10 @@ struct Output<'a, P, const M: usize, const N: usize> {
     tiles: Range<usize>,
     epilogue: Epilogue<'a>,
     out: *mut f32,
-    transform: std::marker::PhantomData<P>,
+    transform: std::marker::PhantomData<(Y, X)>,
 }
 
-impl<P: Points<M, N>, const M: usize, const N: usize> WithSimd for Output<'_, P, M, N> {
+impl<Y: Points, X: Points> WithSimd for Output<'_, Y, X> {
     type Output = ();
 
     #[inline(always)]
@@ -404,8 +493,9 @@ impl<P: Points<M, N>, const M: usize, const N: usize> WithSimd for Output<'_, P,
         let rest = !hard_swish && activation.as_clamp().is_none();
         for (row, tile) in self.tiles.clone().enumerate() {
             let (image, at) = self.geometry.position(tile);
-            let [rows, columns] = [0, 1].map(|axis| M.min(output[axis] - at[axis] * M));
-            let corner = (image * output[0] + at[0] * M) * output[1] + at[1] * M;
+            let rows = Y::M.min(output[0] - at[0] * Y::M);
+            let columns = X::M.min(output[1] - at[1] * X::M);
+            let corner = (image * output[0] + at[0] * Y::M) * output[1] + at[1] * X::M;
             let from = self.points.wrapping_add(row * self.filters);
             let mut filter = 0;
             while filter < self.filters {
@@ -433,10 +523,10 @@ impl<P: Points<M, N>, const M: usize, const N: usize> WithSimd for Output<'_, P,
                 // SAFETY: `transform_output` checked the lengths, the pixels are within the image, and no other part
                 // writes them.
                 unsafe {
-                    if rows == M && columns == M && lanes == S::LANES {
-                        tile.transform::<S, P, M, N, true>(s);
+                    if rows == Y::M && columns == X::M && lanes == S::LANES {
+                        tile.transform::<S, Y, X, true>(s);
                     } else {
-                        tile.transform::<S, P, M, N, false>(s);
+                        tile.transform::<S, Y, X, false>(s);
                     }
                 }
                 filter += lanes;
@@ -484,16 +574,7 @@ impl Tile {
     /// # Safety
     /// The points and the operands of the epilogue are valid for reads of `lanes` elements, the pixels for writes.
     #[inline(always)]
-    unsafe fn transform<
-        S: Simd,
-        P: Points<M, N>,
-        const M: usize,
-        const N: usize,
-        const WHOLE: bool,
-    >(
-        &self,
-        s: S,
-    ) {
+    unsafe fn transform<S: Simd, Y: Points, X: Points, const WHOLE: bool>(&self, s: S) {
         // SAFETY: the caller's promise; what is outside of the image is neither read nor written.
         unsafe {
             let load = |x: *const f32| {
@@ -503,14 +584,14 @@ impl Tile {
                     s.load_ptr_partial(x, self.lanes)
                 }
             };
-            let mut half = [[s.zero(); N]; M];
-            unroll!(7, J, N, {
-                let mut m = [s.zero(); N];
-                unroll!(7, I, N, {
-                    m[I] = load(self.points.wrapping_add((I * N + J) * self.distance));
+            let mut half = [[s.zero(); MOST]; MOST];
+            unroll!(8, J, X::N, {
+                let mut m = [s.zero(); MOST];
+                unroll!(8, I, Y::N, {
+                    m[I] = load(self.points.wrapping_add((I * X::N + J) * self.distance));
                 });
-                let m = P::output(s, m);
-                unroll!(7, I, M, {
+                let m = Y::output(s, m);
+                unroll!(8, I, Y::M, {
                     half[I][J] = m[I];
                 });
             });
@@ -520,9 +601,9 @@ impl Tile {
                 load(self.bias)
             };
             let (low, high) = (s.splat(self.low), s.splat(self.high));
-            unroll!(7, I, M, {
-                let y = P::output(s, half[I]);
-                unroll!(7, J, M, {
+            unroll!(8, I, Y::M, {
+                let y = X::output(s, half[I]);
+                unroll!(8, J, X::M, {
                     if WHOLE || (I < self.rows && J < self.columns) {
                         let at = I * self.width + J;
                         let out = self.out.add(at * self.pixel);
