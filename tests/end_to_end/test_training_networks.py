@@ -15,8 +15,9 @@ pytestmark = [pytest.mark.slow, needs_cargo]
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 STEPS = 20
-"""From these initial values, a relu or a pool of the CNN decides the other way for a number near
-its border after some 25 steps, and the trainings differ by percents from there on."""
+"""Sooner or later a relu or a pool of the CNN decides the other way for a number within rounding of
+its border, and the trainings differ by percents from there on: see docs/training.md. With these
+batches it does so later."""
 
 TOLERANCE = 1e-3
 """Relative to the largest magnitude of the losses, or of a variable behind the last step.
