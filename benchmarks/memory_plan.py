@@ -44,8 +44,13 @@ APPLICATIONS = (
     "VGG16 VGG19 Xception"
 ).split()
 GOAL = 1.05
-COPIES = ("concat", "copy", "pad", "slice")
-"""Kernels that move elements; no network here has others."""
+COPIES = {
+    "copy": "to compute this input of a concatenation in its result would raise the peak",
+    "concat": "the same, for all of its inputs",
+    "pad": "what reads it takes no padding, or another one",
+    "slice": "every second pixel, for a residual that is added where the slice lies",
+}
+"""Kernels that move elements, no network here has others, and why they are left."""
 
 
 def imported(name: str) -> tuple[ModuleOp, CompilerContext]:
@@ -185,6 +190,7 @@ def whole(row: dict[str, Any]) -> int:
 
 def copies(rows: dict[str, dict[str, Any]], names: list[str]) -> list[str]:
     """What is still moved without being computed."""
+    kinds = [kind for kind in COPIES if any(kind in rows[name]["moved"] for name in names)]
     lines = [
         "",
         "## Copies that are left",
@@ -192,20 +198,15 @@ def copies(rows: dict[str, dict[str, Any]], names: list[str]) -> list[str]:
         "Megabytes that kernels write which move elements only, and what all kernels write. "
         "Networks that are not listed have none.",
         "",
-        "- concat: to compute its inputs in its result would raise the peak.",
-        "- copy: an input of a concatenation that a pool writes, or that a kernel reads which "
-        "takes no distance between rows.",
-        "- pad: zeros around what may be negative, in front of a max pool, or of pools that share "
-        "them; a kernel has a distance between pixels, but none between lines of an image.",
-        "- slice: every second pixel, for a residual, or from the second line on.",
+        *(f"- {kind}: {COPIES[kind]}." for kind in kinds),
         "",
-        f"| network | {' | '.join(COPIES)} | all kernels |",
-        f"|---|{'--:|' * (len(COPIES) + 1)}",
+        f"| network | {' | '.join(kinds)} | all kernels |",
+        f"|---|{'--:|' * (len(kinds) + 1)}",
     ]
     for name in names:
         written = rows[name]["moved"]
         if len(written) > 1:
-            sizes = [f"{written[k] / 1e6:.2f}" if k in written else "" for k in COPIES]
+            sizes = [f"{written[k] / 1e6:.2f}" if k in written else "" for k in kinds]
             lines.append(f"| {name} | {' | '.join(sizes)} | {written['all'] / 1e6:.2f} |")
     return lines
 

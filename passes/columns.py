@@ -97,11 +97,16 @@ def can_be_beside(op: rt.CallOp, others: Sequence[SSAValue], target: SSAValue) -
     )
 
 
+Input = tuple[int, int]
+"""A concatenation of a function and an input of it, counted from the first."""
+
+
 class Columns:
     """Rewrites one function, concatenation by concatenation.
 
-    Concatenations have numbers in their order. `widest` tells which one made a buffer as wide as it
-    is, of those that are rewritten.
+    `inputs` are those of all concatenations. `parts` are the columns that those of the rewritten
+    ones became; they begin where the input did, or where it is copied. `inner` are the rewritten
+    concatenations that were such an input.
     """
 
     def __init__(self, function: FuncOp):
@@ -110,47 +115,68 @@ class Columns:
         self.concats = [
             op for op in self.block.ops if isinstance(op, rt.CallOp) and joins_columns(op)
         ]
-        self.widest: dict[SSAValue, int] = {}
+        self.inputs = frozenset(
+            (i, j) for i, op in enumerate(self.concats) for j in range(len(op.ins))
+        )
+        self.parts: dict[Input, SSAValue] = {}
+        self.inner: dict[Input, int] = {}
         self.locations: dict[SSAValue, LocationAttr] = {}
 
-    def rewrite(self, kept: frozenset[int]) -> None:
-        """Join what can be joined, but the concatenations of the numbers `kept`."""
-        self.kept = {self.concats[i] for i in kept}
-        for i in reversed(range(len(self.concats))):
-            if i not in kept:
-                target = root(self.concats[i].outs[0])
-                if self.join(self.concats[i]):
-                    self.widest.setdefault(target, i)
+    def rewrite(self, kept: frozenset[Input]) -> None:
+        """Join what can be joined; the inputs `kept` stay in buffers of their own.
 
-    def join(self, op: rt.CallOp) -> bool:
-        """Replace a concatenation by its inputs, computed in its result; whether that is legal."""
+        A concatenation of which all are kept stays one kernel.
+        """
+        joined = {i for i, _ in self.inputs - kept}
+        self.kept = {op for i, op in enumerate(self.concats) if i not in joined}
+        for i in sorted(joined, reverse=True):
+            self.join(i, {j for k, j in kept if k == i})
+
+    def join(self, number: int, kept: set[int]) -> None:
+        """Replace a concatenation by its inputs, computed in its result, if that is legal.
+
+        The inputs `kept`, and those that cannot be computed there, are copied.
+        """
+        op = self.concats[number]
         (result,) = op.outs
         target, first, of = root(result), 0, width(result)
         if isinstance(result.owner, rt.ColumnsOp):
             first, of = result.owner.begin, width(result.owner.source)
         elif not covers_root(result) or isinstance(target.owner, rt.VariableOp):
-            return False
+            return
         elif not any(
-            self.is_free(value, target, op) and self.is_written_in_rows(value, target)
-            for value in op.ins
+            j not in kept and self.can_be_computed_in(target, value, op)
+            for j, value in enumerate(op.ins)
         ):
-            return False
+            return
         self.locations.setdefault(target, op.location)
-        for value in list(op.ins):
+        self.inner.update((key, number) for key, part in self.parts.items() if part is result)
+        for j, value in enumerate(list(op.ins)):
             columns = width(value)
-            if self.is_free(value, target, op) and self.is_written_in_rows(value, target):
-                self.place(root(value), target, first, of)
+            if j not in kept and self.can_be_computed_in(target, value, op):
+                part = self.place(root(value), target, first, of)
             else:
                 part = self.part(target, value, first, of, op)
                 copy = rt.CallOp(
                     "copy", [("input", value)], [part], {}, when=op.when, loc=op.location
                 )
                 self.block.insert_op_before(copy, op)
+            self.parts[number, j] = part
             first += columns
         Rewriter.erase_op(op)
         if isinstance(result.owner, rt.ColumnsOp) and not result.uses:
             Rewriter.erase_op(result.owner)
-        return True
+
+    def leaves(self, key: Input) -> list[SSAValue]:
+        """The part of an input, or those of the concatenation that it was."""
+        if key not in self.inner:
+            return [self.parts[key]]
+        parts = (each for each in self.parts if each[0] == self.inner[key])
+        return [leaf for each in parts for leaf in self.leaves(each)]
+
+    def can_be_computed_in(self, target: SSAValue, value: SSAValue, reader: rt.CallOp) -> bool:
+        """Whether `value`, which `reader` reads, could be columns of `target` from the first."""
+        return self.is_free(value, target, reader) and self.is_written_in_rows(value, target)
 
     def is_free(self, value: SSAValue, target: SSAValue, reader: rt.CallOp) -> bool:
         """Whether `value` is a buffer that could lie in `target`, for all that read it.
@@ -183,7 +209,7 @@ class Columns:
         )
 
     def place(self, base: SSAValue, target: SSAValue, first: int, of: int) -> SSAValue:
-        """Let the allocation `base` be the columns of `target` from `first` on."""
+        """Let the allocation `base` be the columns of `target` from `first` on: its first part."""
         begin = base.owner
         assert isinstance(begin, AllocOp)
         self.hoist(target, begin)
@@ -198,11 +224,14 @@ class Columns:
             part.name_hint = alias.name_hint
             alias.replace_all_uses_with(part)
             Rewriter.erase_op(owner)
-            self.place_residual(part, target, first, of)
+            part = self.place_residual(part, target, first, of)
         return part
 
-    def place_residual(self, part: SSAValue, target: SSAValue, first: int, of: int) -> None:
-        """Let the product that writes `part` find its residual there, if nothing needs it later."""
+    def place_residual(self, part: SSAValue, target: SSAValue, first: int, of: int) -> SSAValue:
+        """Let the product that writes `part` find its residual there, if nothing needs it later.
+
+        The part that is there first: the residual, or `part`.
+        """
         for use in list(part.uses):
             call = use.operation
             if not isinstance(call, rt.CallOp) or part not in call.outs:
@@ -212,8 +241,7 @@ class Columns:
                 call.kernel_name in PRODUCTS
                 and residual is not None
                 and root(residual).type == part.type
-                and self.is_free(residual, target, call)
-                and self.is_written_in_rows(residual, target)
+                and self.can_be_computed_in(target, residual, call)
                 and all(
                     self.position[other] <= self.position[call]
                     for other, _ in calls_of(root(residual))
@@ -224,6 +252,8 @@ class Columns:
                 assert isinstance(later, Operation)
                 part.replace_all_uses_with(earlier)
                 Rewriter.erase_op(later)
+                return earlier
+        return part
 
     def part(
         self, target: SSAValue, value: SSAValue, first: int, of: int, before: Operation

@@ -47,7 +47,7 @@ from tfrc.ir.nn.base import get_ints
 from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
 from tfrc.passes.aliases import covers_root, root
 from tfrc.passes.assignments import Assignments
-from tfrc.passes.columns import Columns
+from tfrc.passes.columns import Columns, Input
 from tfrc.passes.free_early import free_early
 from tfrc.passes.kernels import IN_PLACE
 from tfrc.passes.plan_arena import bytes_of, lives_of
@@ -254,8 +254,8 @@ def joins_contiguously(op: rt.CallOp) -> bool:
     return all(dim == ONE for dim in shape_of(op.outs[0])[:axis])
 
 
-def rewrite(function: FuncOp, kept: frozenset[int]) -> Columns:
-    """Rewrite every call that can save a buffer or a copy, but the concatenations `kept`."""
+def rewrite(function: FuncOp, kept: frozenset[Input]) -> Columns:
+    """Rewrite every call that can save a buffer or a copy; `kept` are copied into columns."""
     Assignments(function).rewrite()
     columns = Columns(function)
     columns.rewrite(kept)
@@ -271,36 +271,49 @@ def rewrite(function: FuncOp, kept: frozenset[int]) -> Columns:
     return columns
 
 
-def cut(function: FuncOp, kept: frozenset[int]) -> tuple[int, set[int]]:
-    """The peak of a batch of one without `kept`, and the concatenations that take part in it."""
+def cut(function: FuncOp, kept: frozenset[Input]) -> tuple[int, frozenset[Input]]:
+    """The peak of a batch of one, and the inputs beside `kept` that it would be lower without."""
     trial = function.clone()
     columns = rewrite(trial, kept)
     free_early(trial)
-    lives = lives_of(trial)
     live = [0] * (len(trial.body.block.ops) + 1)
-    for op, (begin, end) in lives.items():
+    for op, (begin, end) in lives_of(trial).items():
         live[begin] += bytes_of(op.memref).at(1)
         live[end + 1] -= bytes_of(op.memref).at(1)
     sums = list(accumulate(live))
     peak = max(sums)
-    at = sums.index(peak)
-    widest = {op.memref for op, (begin, end) in lives.items() if begin <= at <= end}
-    return peak, {columns.widest[each] for each in widest & columns.widest.keys()}
+    # The last place: where a buffer begins, what is computed in it follows.
+    at = max(i for i, size in enumerate(sums) if size == peak)
+    return peak, early_parts(trial, columns, at) - kept
+
+
+def early_parts(function: FuncOp, columns: Columns, at: int) -> frozenset[Input]:
+    """What lies at the position `at` in concatenations that other inputs are computed in later."""
+    position: dict[Operation | Block, int] = {op: i for i, op in enumerate(function.body.block.ops)}
+    leaves = {key: columns.leaves(key) for key in columns.parts}
+    begins = {
+        key: min(position[leaf.owner] for leaf in parts)
+        for key, parts in leaves.items()
+        if isinstance(root(parts[0]).owner, AllocOp)
+    }
+    unfinished = {number for (number, _), begin in begins.items() if begin > at}
+    return frozenset(key for key, begin in begins.items() if begin <= at and key[0] in unfinished)
 
 
 def reuse(function: FuncOp) -> None:
     """Rewrite every call of `function` that can save a buffer or a copy.
 
-    Where the result of a concatenation would begin so early that the peak rises, it is kept.
+    Where the result of a concatenation would begin so early that the peak rises, it begins later:
+    the first inputs are kept, and copied in the end.
     """
-    every = frozenset(range(len(Columns(function).concats)))
-    kept: frozenset[int] = frozenset()
+    every = Columns(function).inputs
+    kept: frozenset[Input] = frozenset()
     if every:
         limit, _ = cut(function, every)
-        peak, widest = cut(function, kept)
+        peak, early = cut(function, kept)
         while peak > limit:
-            kept = kept | widest if widest else every
-            peak, widest = cut(function, kept)
+            kept = kept | early if early else every
+            peak, early = cut(function, kept)
     rewrite(function, kept)
 
 

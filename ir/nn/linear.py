@@ -169,7 +169,7 @@ class ConvOp(EpilogueOp, ABC):
 class Conv1DOp(ConvOp):
     """`result[n,x,o] = act(Σ_{j,c} input[n, x·sx+j·dx-px, c] · filter[j,c,o] + …)`.
 
-    Outside the input, `pads = [left, right]` zeros stand.
+    Outside the input, `pads = [left, right]` zeros stand; negative ones leave out elements.
     """
 
     name = "nn.conv1d"
@@ -180,8 +180,9 @@ class Conv2DOp(ConvOp):
     """`result[n,y,x,o] = act(Σ_{i,j,c} input[n, Y, X, c] · filter[i,j,c,o] + …)`.
 
     `Y = y·sy + i·dy - top` and `X = x·sx + j·dx - left`.
-    Outside the input, `pads = [top, left, bottom, right]` zeros stand. In a grouped convolution,
-    output channel `o` of group `g` sees the `c_in/groups` input channels of `g`.
+    Outside the input, `pads = [top, left, bottom, right]` zeros stand; negative ones leave out
+    elements. In a grouped convolution, output channel `o` of group `g` sees the `c_in/groups` input
+    channels of `g`.
     """
 
     name = "nn.conv2d"

@@ -39,8 +39,8 @@ from tfrc.ir.shape import Dim, Shape, element_of, rank_of, shape_of, tensor, tex
 class PoolOp(IRDLOperation, ABC):
     """A window that slides over the spatial dimensions of `[N, H, W, C]`.
 
-    In the `pads` there are no elements, so that each window has to reach into the input; with
-    `pad_zeros` there are zeros, which count like all others (ONNX's `count_include_pad`).
+    In the `pads` there are no elements, so that each window has to reach into the input, or with
+    `pad_zeros` there are zeros.
     """
 
     input = operand_def(TensorType)
@@ -105,14 +105,20 @@ class PoolOp(IRDLOperation, ABC):
 
 @irdl_op_definition
 class MaxPoolOp(PoolOp):
-    """`result[n,y,x,c]` = the largest element of the window; padding without zeros never wins."""
+    """`result[n,y,x,c]` = the largest element of the window.
+
+    Padding never wins; with `pad_zeros` it holds zeros, which are elements like others.
+    """
 
     name = "nn.max_pool"
 
 
 @irdl_op_definition
 class AvgPoolOp(PoolOp):
-    """`result[n,y,x,c]` = the mean of the window's elements, which without zeros are inside."""
+    """`result[n,y,x,c]` = the mean of the window's elements that lie inside the input.
+
+    With `pad_zeros` the padding holds zeros, which count as well (ONNX's `count_include_pad`).
+    """
 
     name = "nn.avg_pool"
 

@@ -293,6 +293,43 @@ func.func @columns(%x: memref<?x4xf32>, %y: memref<?x4xf32>, %out: memref<12xf32
   func.return
 }
 
+// The result begins behind the peak: what is computed before is copied.
+// CHECK-LABEL: func.func @begins_late
+// CHECK:         [[A:%.*]] = memref.alloc() : memref<4x4xf32>
+// CHECK-NEXT:    rt.call @matmul(lhs = %x, rhs = [[W:%.*]]) -> [[A]]
+// CHECK:         [[B:%.*]] = memref.alloc() : memref<4x4xf32>
+// CHECK-NEXT:    rt.call @matmul(lhs = [[L:%.*]], rhs = [[N:%.*]]) -> [[B]]
+// CHECK-NEXT:    [[T:%.*]] = memref.alloc() : memref<4x12xf32>
+// CHECK-NEXT:    [[C:%.*]] = rt.columns [[T]] first <8> : memref<4x12xf32> to memref<4x4xf32>
+// CHECK-NEXT:    rt.call @matmul(lhs = %x, rhs = [[W]]) -> [[C]]
+// CHECK-NEXT:    [[D:%.*]] = rt.columns [[T]] first <0>
+// CHECK-NEXT:    rt.call @copy(input = [[A]]) -> [[D]]
+// CHECK-NEXT:    [[E:%.*]] = rt.columns [[T]] first <4>
+// CHECK-NEXT:    rt.call @copy(input = [[B]]) -> [[E]]
+// CHECK-NEXT:    rt.call @sum(input = [[T]]) -> %out
+func.func @begins_late(%x: memref<4x4xf32>, %out: memref<12xf32>) {
+  %w = rt.weight @w packing "panels" : memref<4x4xf32>
+  %wide = rt.weight @wide packing "panels" : memref<4x64xf32>
+  %narrow = rt.weight @narrow packing "panels" : memref<64x4xf32>
+  %0 = memref.alloc() : memref<4x4xf32>
+  rt.call @matmul(lhs = %x, rhs = %w) -> %0 : (memref<4x4xf32>, memref<4x4xf32>) -> memref<4x4xf32>
+  %1 = memref.alloc() : memref<4x64xf32>
+  rt.call @matmul(lhs = %x, rhs = %wide) -> %1 : (memref<4x4xf32>, memref<4x64xf32>) -> memref<4x64xf32>
+  %2 = memref.alloc() : memref<4x4xf32>
+  rt.call @matmul(lhs = %1, rhs = %narrow) -> %2 : (memref<4x64xf32>, memref<64x4xf32>) -> memref<4x4xf32>
+  %3 = memref.alloc() : memref<4x4xf32>
+  rt.call @matmul(lhs = %x, rhs = %w) -> %3 : (memref<4x4xf32>, memref<4x4xf32>) -> memref<4x4xf32>
+  %4 = memref.alloc() : memref<4x12xf32>
+  rt.call @concat(inputs = %0, inputs = %2, inputs = %3) -> %4 {axis = 1 : i64} : (memref<4x4xf32>, memref<4x4xf32>, memref<4x4xf32>) -> memref<4x12xf32>
+  rt.call @sum(input = %4) -> %out {axes = array<i64: 0>, keep_dims = false} : (memref<4x12xf32>) -> memref<12xf32>
+  memref.dealloc %0 : memref<4x4xf32>
+  memref.dealloc %1 : memref<4x64xf32>
+  memref.dealloc %2 : memref<4x4xf32>
+  memref.dealloc %3 : memref<4x4xf32>
+  memref.dealloc %4 : memref<4x12xf32>
+  func.return
+}
+
 // Pools read and write columns; a map writes some beside others that it reads.
 // CHECK-LABEL: func.func @cell_of_pools
 // CHECK-NEXT:    [[W:%.*]] = rt.weight

@@ -6,7 +6,7 @@
 
 use tf_layers::{
     Activation, Arena, Columns, Conv2d, Element, Error, Matmul, Pad, Part, Pool2d, Reduce, Reduction, Region, Slice,
-    Softmax, Threads, Weights, avg_pool2d, channel, columns, concat, conv2d, copy_columns, map, map_columns,
+    Softmax, Threads, Weights, avg_pool2d, channel, columns, conv2d, copy_columns, map, map_columns,
     map_columns_beside, math, matmul, max_pool2d, pad, reduce, same, simd::Simd, slice, softmax,
 };
 
@@ -21,7 +21,7 @@ const MAX_POOL: Pool2d = Pool2d::new([6, 6, 8], [3, 3], [2, 2], [1, 1, 1, 1]).co
 const CONV2D_0_4: Conv2d = Conv2d::new([3, 3, 8], 8, [1, 1]).columns(8, 24);
 const CONV2D_0_5: Conv2d =
     Conv2d::new([3, 3, 16], 8, [3, 3]).pads([1, 1, 1, 1]).activation(Activation::HardSwish).columns(16, 24);
-const CONV2D_0_6: Conv2d = Conv2d::new([3, 3, 24], 8, [1, 1]).activation(Activation::Gelu);
+const CONV2D_0_6: Conv2d = Conv2d::new([3, 3, 24], 8, [1, 1]).activation(Activation::Gelu).columns(24, 32);
 const MEAN: Reduce = Reduce::new(Reduction::Mean, 9, 32);
 const CONV2D_0_7: Conv2d = Conv2d::new([4, 4, 8], 8, [1, 1]);
 const CONV2D_0_2_2: Conv2d = Conv2d::new([4, 4, 8], 8, [3, 3]).pads([1, 1, 1, 1]).columns(0, 40);
@@ -149,12 +149,12 @@ pub(crate) fn dense_block(
     x: &[f32],
 ) -> Result<Part<f32>, Error> {
     // max_pool
-    let concat_0: Part<f32> = part(1600 * n, [n, 3, 3, 24]);
+    let concat_0: Part<f32> = part(0, [n, 3, 3, 24]);
     let out = arena.part_mut(concat_0);
     max_pool2d(threads, &MAX_POOL, x, out);
 
     // map
-    let map_0: Part<f32> = part(0, [n, 3, 3, 8]);
+    let map_0: Part<f32> = part(896 * n, [n, 3, 3, 8]);
     let input_1 = weights.part(w::MAP_0_INPUT_1);
     let (input_0, out) = arena.parts(concat_0, map_0);
     map(threads, &Mul, [columns(&Columns::new(0, 8, 24), input_0), channel(input_1)], out);
@@ -171,27 +171,26 @@ pub(crate) fn dense_block(
     map(threads, &Mul, [columns(&Columns::new(0, 16, 24), input_0), channel(input_1)], out);
 
     // conv2d
-    let scratch: Part<f32> = part(0, [400 * n]);
+    let scratch: Part<f32> = part(896 * n, [400 * n]);
     let filter = weights.part(w::CONV2D_0_FILTER_2);
     let (input, [scratch, out]) = arena.parts(map_0_2, [scratch, concat_0]);
     conv2d(threads, &CONV2D_0_5, input, filter, None, None, scratch, out);
 
     // map
-    let map_0_3: Part<f32> = part(0, [n, 3, 3, 24]);
+    let map_0_3: Part<f32> = part(2048 * n, [n, 3, 3, 24]);
     let input_1 = weights.part(w::MAP_0_3_INPUT_1);
     let (input_0, out) = arena.parts(concat_0, map_0_3);
     map(threads, &Mul, [same(input_0), channel(input_1)], out);
 
     // conv2d
-    let conv2d_0: Part<f32> = part(1152 * n, [n, 3, 3, 8]);
+    let concat_0_2: Part<f32> = part(896 * n, [n, 3, 3, 32]);
     let filter = weights.part(w::CONV2D_0_FILTER_3);
-    let (input, out) = arena.parts(map_0_3, conv2d_0);
+    let (input, out) = arena.parts(map_0_3, concat_0_2);
     conv2d(threads, &CONV2D_0_6, input, filter, None, None, &mut [], out);
 
-    // concat
-    let concat_0_2: Part<f32> = part(0, [n, 3, 3, 32]);
-    let (inputs, out) = arena.parts([concat_0, conv2d_0], concat_0_2);
-    concat(inputs, [24, 8], out);
+    // copy
+    let (input, out) = arena.parts(concat_0, concat_0_2);
+    copy_columns(&Columns::new(0, 24, 32), input, out);
 
     // mean
     let mean: Part<f32> = part(3072 * n, [n, 32]);
