@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tfrc.compiler.errors import ModelError
-from tfrc.compiler.frontend import generators
+from tfrc.compiler.frontend import generators, references
 from tfrc.compiler.frontend.emit import Emitter, value_type
 from tfrc.compiler.frontend.graph import Graph, flatten
 from tfrc.compiler.frontend.options import (
@@ -60,7 +60,7 @@ class _Import:
         self.check_shape_options(chosen)
         generators.seed(self.source)
         self.emitter.reserve(signature.name for signature in chosen)
-        graphs = self.each(chosen, lambda s: flatten(self.source, s))
+        graphs = self.each(chosen, self.graph)
         attached = map(generators.attach, graphs.values())
         self.warnings += [warning for warning in attached if warning is not None]
         # What one signature writes is no constant for another.
@@ -77,6 +77,12 @@ class _Import:
             self.warnings + self.emitter.warnings,
             self.source.layers,
         )
+
+    def graph(self, signature: Signature) -> Graph:
+        """The graph of a signature, whose variables are resources."""
+        graph = flatten(self.source, signature)
+        references.resolve(graph, self.source.description)
+        return graph
 
     def each(
         self, signatures: Sequence[Signature], step: Callable[[Signature], T]

@@ -30,9 +30,6 @@ from tfrc.compiler.frontend.tensorflow import Proto, dtype_enum, op_def, tensorf
 WEIGHT = "_Weight"
 """The op of a node that stands for the value of a variable."""
 
-REFERENCES = frozenset({"VariableV2", "Variable"})
-"""TensorFlow 1's variables: the node is the value."""
-
 _OPERAND_LISTS: Mapping[str, tuple[str, ...]] = {
     # The attributes with one entry for each operand after the first one of the functions.
     "While": ("T", "output_shapes"),
@@ -123,10 +120,6 @@ class _Freezer:
     def node(self, node: Node) -> None:
         if self.frozen((node, 0)) is not None and node.op != "Identity":
             self.weight(node)
-            assert node.variable is not None
-            if node.op in REFERENCES:
-                self.aliases[node, 0] = self.weights[node.variable]
-                return
         elif node.op in BODIES:
             self.functional(node)
         elif node.op == "VariableShape" and root(node.inputs[0])[0].variable is not None:

@@ -72,7 +72,7 @@ FUSED: dict[str, tuple[int, dict[str, Any]]] = {
     ),
 }
 
-GRADIENT = dict.fromkeys(
+GRADIENT: dict[str, str] = dict.fromkeys(
     ("ResourceApplyGradientDescent", "ResourceApplyProximalGradientDescent"), "delta"
 )
 """What an op calls the gradient, if not `grad`."""
