@@ -32,8 +32,12 @@ from tfrc.ir.nn.base import get_ints
 from tfrc.ir.shape import Dim, DimsAttr, element_of, shape_of
 from tfrc.passes.aliases import root
 
-CACHE = 16 * 2**20
-"""Bytes of a micro-batch's arena: a share of the last-level cache."""
+CACHE = 8 * 2**20
+"""Bytes of a micro-batch's arena: a share of the last-level cache, of which weights need another.
+
+Measured with 32 MiB of it: EfficientNetB0 is 5 % faster than with 16 MiB, a classifier of sequences
+10 %, MobileNets are 1 to 2 % slower; with 4 MiB all are slower.
+"""
 
 USUAL_BATCH = 32
 """Batches up to this size are run at once if they fit: a loop for more is not worth its code."""

@@ -2,8 +2,8 @@
 
 // The largest micro-batch whose arena fits into the cache; every call keeps the examples apart.
 // CHECK-LABEL: @images
-// CHECK-SAME:  rt.arena = #nn.dims<8388608*N>, rt.micro_batch = 2 : i64}
-func.func @images(%x: memref<?x512x512x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena = #nn.dims<8388608*N>} {
+// CHECK-SAME:  rt.arena = #nn.dims<4194304*N>, rt.micro_batch = 2 : i64}
+func.func @images(%x: memref<?x512x512x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena = #nn.dims<4194304*N>} {
   %N = rt.size <N> : index
   %0 = memref.alloc(%N) : memref<?x512x512x8xf32>
   rt.call @softmax(input = %x) -> %0 {axis = 3} : (memref<?x512x512x8xf32>) -> memref<?x512x512x8xf32>
@@ -32,13 +32,13 @@ func.func @small(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.aren
 // A cumulative sum over the batch mixes the examples, and so does a mean of all of them.
 // CHECK-LABEL: @running_sum
 // CHECK-NOT:   rt.micro_batch
-func.func @running_sum(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena = #nn.dims<8388608*N>} {
+func.func @running_sum(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena = #nn.dims<4194304*N>} {
   rt.call @cumsum(input = %x) -> %out {axis = 0} : (memref<?x8xf32>) -> memref<?x8xf32>
   func.return
 }
 // CHECK-LABEL: @centred
 // CHECK-NOT:   rt.micro_batch
-func.func @centred(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena = #nn.dims<8388608*N>} {
+func.func @centred(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena = #nn.dims<4194304*N>} {
   %0 = memref.alloc() : memref<1x8xf32>
   rt.call @mean(input = %x) -> %0 {axes = [0]} : (memref<?x8xf32>) -> memref<1x8xf32>
   rt.call @broadcast_to(input = %0) -> %out : (memref<1x8xf32>) -> memref<?x8xf32>
@@ -49,7 +49,7 @@ func.func @centred(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.ar
 // The first half of a batch lies in a part of the buffer.
 // CHECK-LABEL: @half
 // CHECK-NOT:   rt.micro_batch
-func.func @half(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena = #nn.dims<8388608*N>} {
+func.func @half(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena = #nn.dims<4194304*N>} {
   %N = rt.size <2*N> : index
   %0 = memref.alloc(%N) : memref<?x8xf32>
   %1 = rt.view %0 offset <0> : memref<?x8xf32> to memref<?x4xf32>
@@ -61,7 +61,7 @@ func.func @half(%x: memref<?x8xf32>, %out: memref<?x8xf32>) attributes {rt.arena
 // Time before the batch: an example is not in one piece.
 // CHECK-LABEL: @time_major
 // CHECK-NOT:   rt.micro_batch
-func.func @time_major(%x: memref<?x9x8xf32>, %out: memref<?x9x8xf32>) attributes {rt.arena = #nn.dims<8388608*N>} {
+func.func @time_major(%x: memref<?x9x8xf32>, %out: memref<?x9x8xf32>) attributes {rt.arena = #nn.dims<4194304*N>} {
   %N = rt.size <N> : index
   %0 = memref.alloc(%N) : memref<9x?x8xf32>
   rt.call @transpose(input = %x) -> %0 {permutation = [1, 0, 2]} : (memref<?x9x8xf32>) -> memref<9x?x8xf32>
@@ -73,7 +73,7 @@ func.func @time_major(%x: memref<?x9x8xf32>, %out: memref<?x9x8xf32>) attributes
 // A dense layer of 64 MB is read once for all examples.
 // CHECK-LABEL: @dense
 // CHECK-NOT:   rt.micro_batch
-func.func @dense(%x: memref<?x4096xf32>, %out: memref<?x4096xf32>) attributes {rt.arena = #nn.dims<8388608*N>} {
+func.func @dense(%x: memref<?x4096xf32>, %out: memref<?x4096xf32>) attributes {rt.arena = #nn.dims<4194304*N>} {
   %w = rt.weight @"dense/kernel" packing "panels" : memref<4096x4096xf32>
   rt.call @matmul(lhs = %x, rhs = %w) -> %out : (memref<?x4096xf32>, memref<4096x4096xf32>) -> memref<?x4096xf32>
   func.return
