@@ -221,7 +221,7 @@ class FunctionWriter:
             scratch=tuple(scratch),
             static=op.static.data,
             body=self._map_body(op),
-            stages=tuple(self._stages(op, operands)),
+            stages=tuple(self._stages(op, operands, outs)),
         )
         text = self._text(print_call(call), base)
         lines = tuple(borrows.statements())
@@ -235,11 +235,15 @@ class FunctionWriter:
             return None
         return MapBody(self._source.regions, op.body.block)
 
-    def _stages(self, op: rt.CallOp, operands: Sequence[Operand]) -> Iterator[Call]:
-        """The calls in the body of `row_bands`, on its operands and on what lies between."""
+    def _stages(
+        self, op: rt.CallOp, operands: Sequence[Operand], outs: Sequence[Operand]
+    ) -> Iterator[Call]:
+        """The calls in the body of `row_bands`, on its operands, results and what lies between."""
         if op.kernel_name != "row_bands" or op.body is None:
             return
-        known: dict[SSAValue, Operand] = dict(zip(op.body.block.args, operands, strict=False))
+        arguments = op.body.block.args
+        known: dict[SSAValue, Operand] = dict(zip(arguments, operands, strict=False))
+        known.update(zip(arguments[-len(outs) :], outs, strict=True))
 
         def operand(role: str, value: SSAValue) -> Operand:
             between = Operand(role, element_of(value), shape_of(value), "")

@@ -40,7 +40,7 @@ F32_ONLY = frozenset(
 """Kernels that compute on f32 and on nothing else."""
 
 
-IN_COLUMNS = PRODUCTS | POOLS | {"map", "copy"}
+IN_COLUMNS = PRODUCTS | POOLS | {"row_bands", "map", "copy"}
 """Kernels that work on columns of a wider tensor."""
 
 

@@ -168,7 +168,8 @@ impl<const N: usize> RowBands<N> {
     }
 }
 
-/// Runs the layers of `p` on images `x`; the last one adds `residual`. The batch size follows from the length of `out`.
+/// Runs the layers of `p` on images `x`; the last one adds `residual`, and its result may be columns of `out`. The batch size
+/// follows from the length of `out`.
 ///
 /// `operands` are the weights and the bias of each layer; `scratch` has at least `p.scratch_len()` elements.
 ///
@@ -184,12 +185,17 @@ pub fn row_bands<const N: usize>(
     out: &mut [f32],
 ) {
     let [height, line] = p.stages[N - 1].lines().output;
+    // The lines that the last layer writes may have other columns.
+    let wide = match &p.stages[N - 1] {
+        Stage::Conv2d(layer) => layer.wide_line(),
+        Stage::DepthwiseConv2d(_) => line,
+    };
     let image_in = p.stages[0].lines().input.iter().product::<usize>();
-    let batch = out.len().checked_div(height * line).unwrap_or(0);
+    let batch = out.len().checked_div(height * wide).unwrap_or(0);
     assert!(
-        out.len() == batch * height * line
+        out.len() == batch * height * wide
             && x.len() == batch * image_in
-            && residual.is_none_or(|residual| residual.len() == out.len()),
+            && residual.is_none_or(|residual| residual.len() == batch * height * line),
         "row_bands: the input, the residual and the output are not as many images"
     );
     let needed = p.scratch_len();
@@ -203,17 +209,17 @@ pub fn row_bands<const N: usize>(
         let mut held = [const { 0..0 }; N];
         for begin in (0..height).step_by(p.rows) {
             let end = height.min(begin + p.rows);
-            let band = (image * height + begin) * line..(image * height + end) * line;
+            let band = image * height + begin..image * height + end;
             run_band(
                 threads,
                 p,
                 begin..end,
                 x,
                 operands,
-                residual.map(|residual| &residual[band.clone()]),
+                residual.map(|residual| &residual[band.start * line..band.end * line]),
                 &mut held,
                 scratch,
-                &mut out[band],
+                &mut out[band.start * wide..band.end * wide],
             );
         }
     }

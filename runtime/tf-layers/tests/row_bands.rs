@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{packed, random};
+use common::{check_columns, packed, random};
 use tf_layers::simd::Isa;
 use tf_layers::{
     Activation, Conv2d, DepthwiseConv2d, RowBands, Stage, Threads, conv2d, depthwise_conv2d,
@@ -181,6 +181,48 @@ fn convolutions_with_padding() {
             .pads([1, 1, 1, 1]),
     );
     check(3, [stem, second, third]);
+}
+
+/// The last layer writes columns of a wider output, and nothing else of it.
+#[test]
+fn columns_of_the_output() {
+    let image = [9, 6, 5];
+    let wide = DepthwiseConv2d::new(image, [3, 3]).pads([1, 1, 1, 1]);
+    let layers = |project: Conv2d| {
+        [
+            depthwise(image, [3, 3], wide),
+            conv(image, 7, [1, 1], project),
+        ]
+    };
+    let (x, residual) = (random(2 * 9 * 6 * 5, 1), random(2 * 9 * 6 * 7, 2));
+    let run = |project: Conv2d, wide: &mut [f32]| {
+        let layers = layers(project);
+        let p = RowBands::new(layers.each_ref().map(|layer| layer.stage), 4);
+        let mut scratch = vec![f32::NAN; p.scratch_len()];
+        let operands = layers
+            .each_ref()
+            .map(|layer| (&layer.weights[..], layer.bias.as_deref()));
+        let threads = Threads::single();
+        row_bands(
+            &threads,
+            &p,
+            &x,
+            operands,
+            Some(&residual),
+            &mut scratch,
+            wide,
+        );
+    };
+    for isa in Isa::available() {
+        isa.force(|| {
+            let project = Conv2d::new(image, 7, [1, 1]);
+            let mut expected = vec![f32::NAN; 2 * 9 * 6 * 7];
+            run(project, &mut expected);
+            check_columns(&isa, 7, &expected, None, &|first, of, out| {
+                run(project.columns(first, of), out);
+            });
+        });
+    }
 }
 
 #[test]

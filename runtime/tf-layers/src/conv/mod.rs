@@ -396,6 +396,12 @@ impl Conv2d {
         }
     }
 
+    /// Elements of a line of what the result lies in.
+    pub(crate) const fn wide_line(&self) -> usize {
+        let [_, width, filters] = self.output();
+        width * self.0.out.stride(filters)
+    }
+
     /// The same layer on `height` lines of its input, with other lines of zeros above and below.
     pub(crate) const fn band(self, height: usize, top: usize, bottom: usize) -> Self {
         let Self(mut inner) = self;
