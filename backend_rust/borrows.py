@@ -37,6 +37,11 @@ def group(loans: Sequence[Loan]) -> tuple[str, str]:
     return tuple_or_one([g[0] for g in groups]), tuple_or_one([g[1] for g in groups])
 
 
+def is_one_part(loans: Sequence[Loan]) -> bool:
+    """Whether there is one loan, of one part: the operands of a concatenation are an array."""
+    return len(loans) == 1 and not loans[0].parts.startswith("[")
+
+
 @dataclass
 class Block:
     """What one call borrows of a block that it may write: the arena, or the variables."""
@@ -53,7 +58,7 @@ class Block:
             case False, 0:
                 return []
             case True, 0:
-                method = "part" if len(self.reads) == 1 else "shared"
+                method = "part" if is_one_part(self.reads) else "shared"
                 return [f"let {read} = {self.name}.{method}({of});"]
             case False, 1:
                 return [f"let {written} = {self.name}.part_mut({to});"]
@@ -76,6 +81,6 @@ class Borrows:
         lines: list[str] = []
         if self.weights:
             names, parts = group(self.weights)
-            method = "part" if len(self.weights) == 1 else "parts"
+            method = "part" if is_one_part(self.weights) else "parts"
             lines.append(f"let {names} = weights.{method}({parts});")
         return [*lines, *self.variables.statements(), *self.arena.statements()]

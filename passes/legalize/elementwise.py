@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xdsl.dialects.builtin import f32, i32
+from xdsl.dialects.builtin import f32, i1, i32
 from xdsl.ir import Operation, SSAValue
 
 from tfrc.ir import nn
-from tfrc.ir.dtype import is_float
+from tfrc.ir.dtype import is_float, size_of
 from tfrc.ir.nn.elementwise_kinds import BinaryOp, ParameterOp, PredicateOp, UnaryOp
 from tfrc.ir.shape import element_of, rank_of, shape_of
 from tfrc.ir.tf import NodeOp
@@ -271,13 +271,14 @@ def approximate_equal(node: NodeOp, b: Builder) -> Results:
 
 @legalizes("Bitcast")
 def bitcast(node: NodeOp, b: Builder) -> Results:
-    """The bits as another type, where only the sign bit is looked at (Keras's argmax).
+    """The bits as another type: of integers as wide, or where only the sign bit is looked at.
 
-    Negative numbers and -0 have it: `x < 0` or `1/x < 0`.
+    Keras's argmax looks at it. Negative numbers and -0 have it: `x < 0` or `1/x < 0`.
     """
     x, element = b.tensor(0), b.result_element(0)
-    if element_of(x) == element:
-        return x
+    whole = not any(is_float(each) or each == i1 for each in (element_of(x), element))
+    if element_of(x) == element or (whole and size_of(element_of(x)) == size_of(element)):
+        return b.cast(x, element)
     users = [use.operation for use in node.outputs[0].uses]
     if element_of(x) != f32 or element != i32 or not all(_masks_sign(b, u) for u in users):
         raise Refusal(f"it reads the bits of {element_of(x)} as {element}: numbers are supported")

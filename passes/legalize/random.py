@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from xdsl.dialects.builtin import i32
+from xdsl.dialects.builtin import i32, i64
 from xdsl.ir import Attribute, SSAValue
 
 from tfrc.ir import nn
 from tfrc.ir.dtype import is_float, size_of, ui32, ui64
 from tfrc.ir.nn.random import Distribution
-from tfrc.ir.shape import Dim, Shape, count
+from tfrc.ir.shape import Dim, Shape, count, shape_of
 from tfrc.ir.tf import NodeOp
+from tfrc.passes.legalize.state import handle_of
 from tfrc.passes.legalize.table import (
     LEGALIZATIONS,
     Builder,
@@ -50,6 +51,25 @@ def stateless_random_get_key_counter_alg(node: NodeOp, b: Builder) -> Results:
 def stateless_random_get_alg(node: NodeOp, b: Builder) -> Results:
     """Philox, as on CPU."""
     return b.scalar(PHILOX, i32)
+
+
+@legalizes("RngReadAndSkip")
+def rng_read_and_skip(node: NodeOp, b: Builder) -> Results:
+    """The state of a `tf.random.Generator`, counter and key, whose counter then goes on."""
+    algorithm = b.int(1, "algorithm")
+    if algorithm != PHILOX:
+        raise Refusal(f"its algorithm is {algorithm}: on CPU there is Philox ({PHILOX}) alone")
+    handle = handle_of(node)
+    state = b.variables.read(handle)
+    blocks = b.insert(nn.MulOp(b.reshape(b.tensor(2), [1]), b.scalar(RESERVED, ui64))).result
+    low = b.cast(b.slice(state, [0], [1]), ui64)
+    beyond = b.insert(nn.LessOp(b.insert(nn.AddOp(low, blocks)).result, low)).result
+    rest = int(shape_of(state)[0]) - 1
+    taken = b.pad(b.cast(blocks, i64), [0], [rest])
+    carry = b.pad(b.cast(beyond, i64), [1], [rest - 1])
+    after = b.insert(nn.AddOp(state, b.insert(nn.AddOp(taken, carry)).result)).result
+    b.variables.assign(handle, after)
+    return state
 
 
 def _state(b: Builder, shape: Shape) -> tuple[SSAValue, SSAValue]:

@@ -13,6 +13,7 @@ import pytest
 from xdsl.dialects.builtin import f32, i64
 
 from tfrc.backend_rust import CrateOptions, EmitError, Features, emit_crate, rust
+from tfrc.backend_rust.borrows import Block, Loan
 from tfrc.backend_rust.feature_vector import FeatureVector
 from tfrc.backend_rust.kernels import FUNCTIONS, PRINTERS
 from tfrc.backend_rust.names import Scope, camel, layer_names, scope_of, snake, wrapped
@@ -315,3 +316,10 @@ def test_the_helpers_of_a_vector_do_not_depend_on_names() -> None:
     count = Tensor("count", "count", "count", i64, "i64", "[n]", 1, Dim(1, 0))
     vector = FeatureVector("predict_features", [outlet, count])
     assert vector.helpers == {"fill_floats", "fill_integers"}
+
+
+def test_operands_of_a_concatenation_are_borrowed_together() -> None:
+    """Also where nothing else of the arena is: the result is a variable."""
+    block = Block("arena", [Loan("inputs", "[a, b]", "f32")])
+    assert block.statements() == ["let inputs = arena.shared([a, b]);"]
+    assert Block("arena", [Loan("x", "a", "f32")]).statements() == ["let x = arena.part(a);"]

@@ -271,6 +271,15 @@ def test_arg_max_of_keras(agrees: Any) -> None:
     agrees(lambda x: keras.ops.argmax(tf.nn.relu(x) * -1.0, -1), (None, 7), op="Bitcast")
 
 
+@pytest.mark.parametrize(
+    ("source", "target"), [("int64", "uint64"), ("uint32", "int32"), ("int8", "uint8")]
+)
+def test_bits_of_integers_as_wide(source: str, target: str, agrees: Any, draw: Any) -> None:
+    low = 0 if source.startswith("u") else -100
+    operand = draw((None, 7), source, low, 100)
+    agrees(lambda x: tf.bitcast(x - x // 3, target), operand, op="Bitcast")
+
+
 def test_diagonals(agrees: Any) -> None:
     agrees(lambda x: tf.linalg.diag(x), (None, 4), op="MatrixDiagV3")
     agrees(lambda x: tf.linalg.diag_part(x), (None, 4, 5), op="MatrixDiagPartV3")

@@ -102,6 +102,28 @@ def test_as_many_numbers_as_the_batch_has(tmp_path: Path, agrees: Callable[..., 
     assert keys == ["run/RandomUniform:counter", "run/RandomUniform_1:counter"]
 
 
+def test_generators_that_are_variables(tmp_path: Path, agrees: Callable[..., Imported]) -> None:
+    """`tf.random.Generator`, also where nobody wants what was drawn."""
+    tf: Any = pytest.importorskip("tensorflow")
+    root = tf.Module()
+    root.generator = tf.random.Generator.from_seed(-7)
+
+    def body(x: Any) -> dict[str, Any]:
+        generator = root.generator
+        outputs = {
+            "f32": tf.cast(generator.uniform([257]) * 2.0**23, tf.int32),
+            "normal": generator.normal(tf.shape(x)),
+            "i32": generator.uniform([5], -3, 9, tf.int32),
+            "i64": generator.uniform_full_int([3], tf.int64),
+        }
+        generator.truncated_normal([3])
+        return outputs
+
+    root.run = tf.function(body, input_signature=[tf.TensorSpec([None, 3], tf.float32, "x")])
+    tf.saved_model.save(root, tmp_path / "model", signatures={"run": root.run})
+    agrees(tmp_path / "model", ["run"] * CALLS)
+
+
 def test_a_generator_may_begin_anew(tmp_path: Path) -> None:
     """`--verify-each` runs the module after every pass, and TensorFlow once."""
     tf: Any = pytest.importorskip("tensorflow")
