@@ -58,6 +58,9 @@ FILTER = 256 * 2**10
 FEWEST = 2
 """Lines of a band, below which there are more calls than they are worth."""
 
+SHARE = 4
+"""Lines that do not fit into `BAND` are worth it as well if they are 1/4 of the images at most."""
+
 STAGES = frozenset({"conv2d", "depthwise_conv2d"})
 """Kernels that compute a line of the result from some lines of the image."""
 
@@ -118,14 +121,15 @@ def scratch(stages: Sequence[Lines], rows: int) -> int:
 
 
 def best_rows(stages: Sequence[Lines]) -> int | None:
-    """How many lines a band has: as many as its share of the cache holds; None if it does not."""
-    fitting = [
-        rows
-        for rows in range(1, stages[-1].height + 1)
-        if scratch(stages, rows) * size_of(f32) <= BAND
-    ]
-    rows = max(fitting, default=0)
-    return rows if rows >= min(FEWEST, stages[-1].height) else None
+    """How many lines a band has: as many as its share of the cache holds, and the fewest at least.
+
+    None if these are too large a part of the images.
+    """
+    heights = range(1, stages[-1].height + 1)
+    fitting = [rows for rows in heights if scratch(stages, rows) * size_of(f32) <= BAND]
+    rows = max([min(FEWEST, len(heights)), *fitting])
+    images = sum(stage.height * stage.line for stage in stages[:-1])
+    return rows if fitting[-1:] == [rows] or scratch(stages, rows) * SHARE <= images else None
 
 
 def is_stage(call: rt.CallOp) -> bool:
@@ -237,17 +241,18 @@ def fuse(chain: Sequence[rt.CallOp]) -> None:
         loc=fused_location([last, *chain[:-1]]),
     )
     block.insert_ops_before([space, call], last)
+    unused = [value for each in chain for value in each.scratch]
+    unused += [each.outs[0] for each in chain[:-1]]
     for each in chain:
         each.detach()
         each.erase()
-    for each in chain[:-1]:
-        (out,) = each.outs
-        for use in list(out.uses):
+    for value in unused:
+        for use in list(value.uses):
             use.operation.detach()
             use.operation.erase()
-        assert isinstance(out.owner, AllocOp)
-        out.owner.detach()
-        out.owner.erase()
+        assert isinstance(value.owner, AllocOp)
+        value.owner.detach()
+        value.owner.erase()
     end = block.last_op
     assert end is not None
     block.insert_op_before(DeallocOp.get(space.memref), end)

@@ -52,3 +52,23 @@ func.func @kept(%x: memref<112x112x32xf32>, %out: memref<1x112x112x32xf32>, %mor
   memref.dealloc %5 : memref<1x14x14x512xf32>
   func.return
 }
+
+// Bands of 2.8 MB are worth it within images of 154 MB; the scratch of the convolutions goes with them.
+// CHECK-LABEL: func.func @stem
+// CHECK-NOT:     memref<792588xf32>
+// CHECK:         [[S:%.*]] = memref.alloc() : memref<708162xf32>
+// CHECK-NEXT:    rt.call @row_bands(input = %x, filter_0 = {{%.*}}, filter_1 = {{%.*}}) -> %out scratch([[S]]) {rows = 2 : i64}
+// CHECK-NOT:     memref<792588xf32>
+// CHECK:         memref.dealloc [[S]]
+// CHECK-NEXT:    func.return
+func.func @stem(%x: memref<1x512x512x3xf32>, %out: memref<1x256x256x150xf32>) {
+  %0 = rt.weight @stem packing "panels" : memref<3x3x3x150xf32>
+  %1 = memref.alloc() : memref<1x512x512x150xf32>
+  %2 = memref.alloc() : memref<792588xf32>
+  rt.call @conv2d(input = %x, filter = %0) -> %1 scratch(%2) {dilations = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 1, 1>} : (memref<1x512x512x3xf32>, memref<3x3x3x150xf32>) -> (memref<1x512x512x150xf32>, memref<792588xf32>)
+  %3 = rt.weight @taps : memref<7x7x150x1xf32>
+  rt.call @depthwise_conv2d(input = %1, filter = %3) -> %out {dilations = array<i64: 1, 1>, pads = array<i64: 2, 2, 3, 3>, strides = array<i64: 2, 2>} : (memref<1x512x512x150xf32>, memref<7x7x150x1xf32>) -> memref<1x256x256x150xf32>
+  memref.dealloc %1 : memref<1x512x512x150xf32>
+  memref.dealloc %2 : memref<792588xf32>
+  func.return
+}
