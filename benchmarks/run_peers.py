@@ -4,9 +4,9 @@
 
 One round measures all runtimes on one (model, batch, threads) one after the other, each in a fresh
 process, so that a slow spell of the machine falls on all of them. The result of a runtime is the
-median over its rounds of the median time of a run. Adds to results/peers.json, where a tfrc that was
-built again takes the place of the earlier one; report.py makes the tables. What does not build is
-named and left out.
+median over its rounds of the median time of a run. Adds to results/peers.json, where a tfrc that
+was built again takes the place of the earlier one; report.py makes the tables. What does not build
+is named and left out.
 """
 
 import argparse
