@@ -42,6 +42,13 @@ STREAM = 12
 WORTH = 0.9
 """The share of the direct sum's time that is worth larger rounding errors and filters."""
 
+WORTH_OF_SEQUENCE = 0.6
+"""The same for filters of one line.
+
+They are most of the memory of a model of sequences, and grow by 1.6 for five taps and by 2 for
+three. `-O3`, which asks for the fastest, takes more of them for images of one line.
+"""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -85,7 +92,8 @@ def best_tile(op: ConvOp) -> int | None:
     works = {tile: Work.of(op, tile) for tile in tiles}
     costs = {tile: work.cost + work.transforms for tile, work in works.items()}
     best = min(costs, key=costs.__getitem__, default=None)
-    return best if best is not None and costs[best] < WORTH * Work.of(op, 1).cost else None
+    worth = WORTH_OF_SEQUENCE if (1, *kernel)[-2] == 1 else WORTH
+    return best if best is not None and costs[best] < worth * Work.of(op, 1).cost else None
 
 
 def up(number: int, unit: int) -> int:

@@ -23,19 +23,19 @@ func.func @bands(%x: tensor<?x66x62x5xf32>) -> tensor<?x66x62x5xf32> {
   %2 = nn.conv2d %1, %p residual %x : tensor<?x66x62x5xf32> strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x66x62x66xf32>, tensor<1x1x66x5xf32> -> tensor<?x66x62x5xf32>
   func.return %2 : tensor<?x66x62x5xf32>
 }
-func.func @winograd(%x: tensor<?x28x27x16xf32>, %y: tensor<?x6x6x64xf32>, %s: tensor<?x70x32xf32>) -> (tensor<?x28x27x16xf32>, tensor<?x6x6x64xf32>, tensor<?x70x32xf32>, tensor<?x70x48xf32>) {
+func.func @winograd(%x: tensor<?x28x27x16xf32>, %y: tensor<?x6x6x64xf32>, %s: tensor<?x200x64xf32>) -> (tensor<?x28x27x16xf32>, tensor<?x6x6x64xf32>, tensor<?x200x64xf32>, tensor<?x200x48xf32>) {
   %f = nn.weight @"winograd/f" : tensor<3x3x16x16xf32>
   %b = nn.weight @"winograd/b" : tensor<16xf32>
   %0 = nn.conv2d %x, %f bias %b : tensor<16xf32> residual %x : tensor<?x28x27x16xf32> activation<relu6> strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 : tensor<?x28x27x16xf32>, tensor<3x3x16x16xf32> -> tensor<?x28x27x16xf32>
   %g = nn.weight @"winograd/g" : tensor<3x3x64x64xf32>
   %1 = nn.conv2d %y, %g activation<tanh> strides = [1, 1] pads = [2, 0, 0, 2] dilations = [1, 1] groups = 1 : tensor<?x6x6x64xf32>, tensor<3x3x64x64xf32> -> tensor<?x6x6x64xf32>
-  %h = nn.weight @"winograd/h" : tensor<5x32x32xf32>
-  %2 = nn.conv1d %s, %h residual %s : tensor<?x70x32xf32> activation<sigmoid> strides = [1] pads = [4, 0] dilations = [1] groups = 1 : tensor<?x70x32xf32>, tensor<5x32x32xf32> -> tensor<?x70x32xf32>
-  %3 = nn.reshape %2 : (tensor<?x70x32xf32>) -> tensor<?x1x70x32xf32>
-  %i = nn.weight @"winograd/i" : tensor<1x3x32x48xf32>
-  %4 = nn.conv2d %3, %i strides = [1, 1] pads = [0, 1, 0, 1] dilations = [1, 1] groups = 1 : tensor<?x1x70x32xf32>, tensor<1x3x32x48xf32> -> tensor<?x1x70x48xf32>
-  %5 = nn.reshape %4 : (tensor<?x1x70x48xf32>) -> tensor<?x70x48xf32>
-  func.return %0, %1, %2, %5 : tensor<?x28x27x16xf32>, tensor<?x6x6x64xf32>, tensor<?x70x32xf32>, tensor<?x70x48xf32>
+  %h = nn.weight @"winograd/h" : tensor<5x64x64xf32>
+  %2 = nn.conv1d %s, %h residual %s : tensor<?x200x64xf32> activation<sigmoid> strides = [1] pads = [4, 0] dilations = [1] groups = 1 : tensor<?x200x64xf32>, tensor<5x64x64xf32> -> tensor<?x200x64xf32>
+  %3 = nn.reshape %2 : (tensor<?x200x64xf32>) -> tensor<?x1x200x64xf32>
+  %i = nn.weight @"winograd/i" : tensor<1x5x64x48xf32>
+  %4 = nn.conv2d %3, %i strides = [1, 1] pads = [0, 2, 0, 2] dilations = [1, 1] groups = 1 : tensor<?x1x200x64xf32>, tensor<1x5x64x48xf32> -> tensor<?x1x200x48xf32>
+  %5 = nn.reshape %4 : (tensor<?x1x200x48xf32>) -> tensor<?x200x48xf32>
+  func.return %0, %1, %2, %5 : tensor<?x28x27x16xf32>, tensor<?x6x6x64xf32>, tensor<?x200x64xf32>, tensor<?x200x48xf32>
 }
 func.func @packing(%x: tensor<?x6xf32>, %w: tensor<6x20xf32>, %b: tensor<20xf32>, %r: tensor<?x20xf32>) -> (tensor<?x20xf32>, tensor<?x6xf32>, tensor<?x20xf32>) {
   %0 = nn.matmul %x, %w bias %b : tensor<20xf32> residual %r : tensor<?x20xf32> activation<relu> : tensor<?x6xf32>, tensor<6x20xf32> -> tensor<?x20xf32>

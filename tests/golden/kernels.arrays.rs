@@ -53,7 +53,7 @@ impl Session {
     ) -> Result<WinogradOutputs<'_>, Error> {
         check_shape("x", x.shape(), &[None, Some(28), Some(27), Some(16)], "[n, 28, 27, 16]")?;
         check_shape("y", y.shape(), &[None, Some(6), Some(6), Some(64)], "[n, 6, 6, 64]")?;
-        check_shape("s", s.shape(), &[None, Some(70), Some(32)], "[n, 70, 32]")?;
+        check_shape("s", s.shape(), &[None, Some(200), Some(64)], "[n, 200, 64]")?;
         let x = x.as_standard_layout();
         let y = y.as_standard_layout();
         let s = s.as_standard_layout();

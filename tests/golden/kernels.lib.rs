@@ -317,7 +317,7 @@ impl Session {
     ///
     /// - `x`: `[n, 28, 27, 16]`, float32
     /// - `y`: `[n, 6, 6, 64]`, float32
-    /// - `s`: `[n, 70, 32]`, float32
+    /// - `s`: `[n, 200, 64]`, float32
     ///
     /// # Errors
     /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
@@ -326,7 +326,7 @@ impl Session {
         let n = batch_size("x", x.len(), 12_096, 0)?;
         check_batch(n, self.max_batch)?;
         check_length("y", y.len(), 2304 * n)?;
-        check_length("s", s.len(), 2240 * n)?;
+        check_length("s", s.len(), 12_800 * n)?;
         let [out0, out1, out2, out3] =
             model::winograd(&self.model.weights, &self.threads, &mut self.arena, n, x, y, s)?;
         Ok(WinogradOutputs {
@@ -335,20 +335,20 @@ impl Session {
             out1: self.arena.part(out1),
             out1_shape: [n, 6, 6, 64],
             out2: self.arena.part(out2),
-            out2_shape: [n, 70, 32],
+            out2_shape: [n, 200, 64],
             out3: self.arena.part(out3),
-            out3_shape: [n, 70, 48],
+            out3_shape: [n, 200, 48],
         })
     }
 
     /// [`Session::winograd`] for one example, whose inputs stand in one vector, one after the other:
-    /// `x` (12_096), `y` (2304), `s` (2240).
+    /// `x` (12_096), `y` (2304), `s` (12_800).
     ///
     /// # Errors
     /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
     pub fn winograd_features(&mut self, features: &[f32]) -> Result<WinogradOutputs<'_>, Error> {
-        check_length("features", features.len(), 16_640)?;
-        self.winograd(&features[0..12_096], &features[12_096..14_400], &features[14_400..16_640])
+        check_length("features", features.len(), 27_200)?;
+        self.winograd(&features[0..12_096], &features[12_096..14_400], &features[14_400..27_200])
     }
 
     /// Runs `packing` for the `n` examples that the inputs hold.
@@ -859,11 +859,11 @@ pub struct WinogradOutputs<'session> {
     pub out1: &'session [f32],
     /// The shape of `out1`.
     pub out1_shape: [usize; 4],
-    /// `out2`: `[n, 70, 32]`, float32
+    /// `out2`: `[n, 200, 64]`, float32
     pub out2: &'session [f32],
     /// The shape of `out2`.
     pub out2_shape: [usize; 3],
-    /// `out3`: `[n, 70, 48]`, float32
+    /// `out3`: `[n, 200, 48]`, float32
     pub out3: &'session [f32],
     /// The shape of `out3`.
     pub out3_shape: [usize; 3],
@@ -897,11 +897,11 @@ pub struct OwnedWinogradOutputs {
     pub out1: Vec<f32>,
     /// The shape of `out1`.
     pub out1_shape: [usize; 4],
-    /// `out2`: `[n, 70, 32]`, float32
+    /// `out2`: `[n, 200, 64]`, float32
     pub out2: Vec<f32>,
     /// The shape of `out2`.
     pub out2_shape: [usize; 3],
-    /// `out3`: `[n, 70, 48]`, float32
+    /// `out3`: `[n, 200, 48]`, float32
     pub out3: Vec<f32>,
     /// The shape of `out3`.
     pub out3_shape: [usize; 3],

@@ -8,12 +8,12 @@ use tf_layers::{
     Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv2d, Conv3d, DepthwiseConv2d, Element, Error, Gather,
     LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Pool3d, Reduce, Reduction, RowBands, SegmentSum, Slice, Softmax,
     Stage, Threads, Tile, Transpose, Weights, WinogradConv1d, WinogradConv2d, all, any, argmax, argmin, avg_pool2d,
-    avg_pool3d, batch_matmul, broadcast_to, concat, conv1d, conv1d_winograd, conv2d, conv2d_backprop_filter,
-    conv2d_winograd, conv3d, conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter,
-    dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any,
-    map_any_in_place, matmul, max_pool2d, max_pool2d_grad, max_pool3d, max_pool3d_grad, mirror_pad, pack,
-    pack_transposed, pad, random_bits, random_key, random_normal, random_truncated_normal, random_uniform, reduce,
-    reduce_any, row_bands, same, segment_sum, slice, softmax, tile, transpose,
+    avg_pool3d, batch_matmul, broadcast_to, concat, conv1d, conv1d_winograd, conv2d_backprop_filter, conv2d_winograd,
+    conv3d, conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d,
+    dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any, map_any_in_place, matmul, max_pool2d,
+    max_pool2d_grad, max_pool3d, max_pool3d_grad, mirror_pad, pack, pack_transposed, pad, random_bits, random_key,
+    random_normal, random_truncated_normal, random_uniform, reduce, reduce_any, row_bands, same, segment_sum, slice,
+    softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -43,8 +43,9 @@ const CONV2D_WINOGRAD_0: WinogradConv2d =
 const CONV2D_WINOGRAD_0_2: WinogradConv2d =
     WinogradConv2d::new(Conv2d::new([6, 6, 64], 64, [3, 3]).pads([2, 0, 0, 2]).activation(Activation::Tanh), 2);
 const CONV1D_WINOGRAD_0: WinogradConv1d =
-    WinogradConv1d::new(Conv1d::new([70, 32], 32, 5).pads([4, 0]).activation(Activation::Sigmoid), 4);
-const CONV2D_0: Conv2d = Conv2d::new([1, 70, 32], 48, [1, 3]).pads([0, 1, 0, 1]);
+    WinogradConv1d::new(Conv1d::new([200, 64], 64, 5).pads([4, 0]).activation(Activation::Sigmoid), 4);
+const CONV2D_WINOGRAD_0_3: WinogradConv2d =
+    WinogradConv2d::new(Conv2d::new([1, 200, 64], 48, [1, 5]).pads([0, 2, 0, 2]), 4);
 const MATMUL_0_2: Matmul = Matmul::new(6, 20).activation(Activation::Relu);
 const MATMUL_0_2_2: Matmul = Matmul::new(20, 6);
 const MATMUL_0_3: Matmul = Matmul::new(6, 20);
@@ -182,7 +183,7 @@ pub(crate) fn bands(
 
 /// Bytes of the arena that `winograd` needs for `n` examples.
 pub(crate) fn winograd_arena(n: usize) -> usize {
-    89_216 * n + 254_976
+    147_200 * n + 264_192
 }
 
 /// Computes `winograd` and says where its outputs are.
@@ -197,33 +198,33 @@ pub(crate) fn winograd(
 ) -> Result<[Part<f32>; 4], Error> {
     // conv2d_winograd
     let scratch: Part<f32> = part(0, [38_016]);
-    let conv2d_winograd_0: Part<f32> = part(9216 * n + 254_976, [n, 28, 27, 16]);
+    let conv2d_winograd_0: Part<f32> = part(264_192, [n, 28, 27, 16]);
     let [filter, bias] = weights.parts([w::CONV2D_WINOGRAD_0_FILTER, w::CONV2D_WINOGRAD_0_BIAS]);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv2d_winograd_0]);
     conv2d_winograd(threads, &CONV2D_WINOGRAD_0, x, filter, Some(bias), Some(x), scratch, out);
 
     // conv2d_winograd
     let scratch: Part<f32> = part(0, [66_048]);
-    let conv2d_winograd_0_2: Part<f32> = part(57_600 * n + 254_976, [n, 6, 6, 64]);
+    let conv2d_winograd_0_2: Part<f32> = part(48_384 * n + 264_192, [n, 6, 6, 64]);
     let filter = weights.part(w::CONV2D_WINOGRAD_0_2_FILTER);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv2d_winograd_0_2]);
     conv2d_winograd(threads, &CONV2D_WINOGRAD_0_2, y, filter, None, None, scratch, out);
 
     // conv1d_winograd
-    let scratch: Part<f32> = part(0, [16_640]);
-    let conv1d_winograd_0: Part<f32> = part(66_816 * n + 254_976, [n, 70, 32]);
+    let scratch: Part<f32> = part(0, [33_024]);
+    let conv1d_winograd_0: Part<f32> = part(57_600 * n + 264_192, [n, 200, 64]);
     let filter = weights.part(w::CONV1D_WINOGRAD_0_FILTER);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv1d_winograd_0]);
     conv1d_winograd(threads, &CONV1D_WINOGRAD_0, s, filter, None, Some(s), scratch, out);
 
-    // conv2d
-    let scratch: Part<f32> = part(0, [2304 * n]);
-    let conv2d_0: Part<f32> = part(75_776 * n + 254_976, [n, 1, 70, 48]);
-    let filter = weights.part(w::CONV2D_0_FILTER);
-    let (input, [scratch, out]) = arena.parts(conv1d_winograd_0, [scratch, conv2d_0]);
-    conv2d(threads, &CONV2D_0, input, filter, None, None, scratch, out);
+    // conv2d_winograd
+    let scratch: Part<f32> = part(0, [28_928]);
+    let conv2d_winograd_0_3: Part<f32> = part(108_800 * n + 264_192, [n, 1, 200, 48]);
+    let filter = weights.part(w::CONV2D_WINOGRAD_0_3_FILTER);
+    let (input, [scratch, out]) = arena.parts(conv1d_winograd_0, [scratch, conv2d_winograd_0_3]);
+    conv2d_winograd(threads, &CONV2D_WINOGRAD_0_3, input, filter, None, None, scratch, out);
 
-    Ok([conv2d_winograd_0, conv2d_winograd_0_2, conv1d_winograd_0, conv2d_0])
+    Ok([conv2d_winograd_0, conv2d_winograd_0_2, conv1d_winograd_0, conv2d_winograd_0_3])
 }
 
 /// Bytes of the arena that `packing` needs for `n` examples.

@@ -6,7 +6,7 @@
 use tf_layers::{Aligned, Part};
 
 /// The constants, in the binary.
-pub(crate) static EMBEDDED: Aligned<[u8; 364_224]> = Aligned(*include_bytes!("../model/weights.bin"));
+pub(crate) static EMBEDDED: Aligned<[u8; 542_400]> = Aligned(*include_bytes!("../model/weights.bin"));
 
 /// `f1`: 3×4×8, in panels
 pub(crate) const CONV1D_0_FILTER: Part<f32> = Part::new(64, 192);
@@ -34,13 +34,13 @@ pub(crate) const CONV2D_WINOGRAD_0_FILTER: Part<f32> = Part::new(13_632, 9216);
 pub(crate) const CONV2D_WINOGRAD_0_BIAS: Part<f32> = Part::new(50_496, 16);
 /// `winograd/g`: 3×3×64×64, for tiles of 2 in panels
 pub(crate) const CONV2D_WINOGRAD_0_2_FILTER: Part<f32> = Part::new(50_560, 65_536);
-/// `winograd/h`: 5×32×32, for tiles of 4 in panels
-pub(crate) const CONV1D_WINOGRAD_0_FILTER: Part<f32> = Part::new(312_704, 8192);
-/// `winograd/i`: 1×3×32×48, in panels
-pub(crate) const CONV2D_0_FILTER: Part<f32> = Part::new(345_472, 4608);
+/// `winograd/h`: 5×64×64, for tiles of 4 in panels
+pub(crate) const CONV1D_WINOGRAD_0_FILTER: Part<f32> = Part::new(312_704, 32_768);
+/// `winograd/i`: 1×5×64×48, for tiles of 4 in panels
+pub(crate) const CONV2D_WINOGRAD_0_3_FILTER: Part<f32> = Part::new(443_776, 24_576);
 /// `c`: 4
-pub(crate) const LAYER_NORM_0_SCALE: Part<f32> = Part::new(363_904, 4);
+pub(crate) const LAYER_NORM_0_SCALE: Part<f32> = Part::new(542_080, 4);
 /// `table`: 10×4
-pub(crate) const GATHER_0_INPUT: Part<f32> = Part::new(363_968, 40);
+pub(crate) const GATHER_0_INPUT: Part<f32> = Part::new(542_144, 40);
 /// `one`: 1
-pub(crate) const BROADCAST_TO_0_INPUT: Part<f32> = Part::new(364_160, 1);
+pub(crate) const BROADCAST_TO_0_INPUT: Part<f32> = Part::new(542_336, 1);
