@@ -249,11 +249,10 @@ class FunctionWriter:
             between = Operand(role, element_of(value), shape_of(value), "")
             return replace(known.get(value, between), role=role)
 
-        for call in op.body.block.ops:
-            if isinstance(call, rt.CallOp):
-                read = tuple(operand(role, value) for role, value in call.named_ins)
-                written = tuple(operand("out", value) for value in call.outs)
-                yield Call(call.kernel_name, read, written, (), call.static.data)
+        for call in op.stages:
+            read = tuple(operand(role, value) for role, value in call.named_ins)
+            written = tuple(operand("out", value) for value in call.outs)
+            yield Call(call.kernel_name, read, written, (), call.static.data)
 
     def _condition(self, value: SSAValue, expected: bool) -> str:
         """Whether a bool in memory has the expected value."""

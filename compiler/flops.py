@@ -45,9 +45,7 @@ def call_flops(call: rt.CallOp, n: int = 1) -> int:
         case "depthwise_conv2d":
             return 2 * out * prod(shapes["filter"][:2])
         case "row_bands":
-            assert call.body is not None
-            inner = [op for op in call.body.block.ops if isinstance(op, rt.CallOp)]
-            return sum(call_flops(op, n) for op in inner)
+            return sum(call_flops(stage, n) for stage in call.stages)
         case "matmul" | "batch_matmul":
             transposed = "transpose_lhs" in call.static.data
             return 2 * out * shapes["lhs"][-2 if transposed else -1]

@@ -306,6 +306,12 @@ class CallOp(IRDLOperation):
         return list(zip((name.data for name in self.names), self.ins, strict=True))
 
     @property
+    def stages(self) -> list[CallOp]:
+        """The calls in the body of `row_bands`, of which the last computes the result."""
+        ops = self.body.block.ops if self.body is not None else ()
+        return [op for op in ops if isinstance(op, CallOp)]
+
+    @property
     def when(self) -> list[tuple[SSAValue, bool]]:
         """The conditions under which it runs, and the value that each must have."""
         expected = (bool(each.value.data) for each in self.expected)

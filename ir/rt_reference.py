@@ -105,9 +105,8 @@ def row_bands(op: rt.CallOp, operands: Sequence[Array], n: int) -> Array:
     assert op.body is not None
     inner: dict[SSAValue, Array] = dict(zip(op.body.block.args, operands, strict=False))
     result = operands[0]
-    for each in op.body.block.ops:
-        if isinstance(each, rt.CallOp):
-            inner[each.outs[0]] = result = call(each, inner, n)
+    for stage in op.stages:
+        inner[stage.outs[0]] = result = call(stage, inner, n)
     return result
 
 

@@ -71,14 +71,8 @@ def can_write(op: rt.CallOp) -> bool:
     if op.kernel_name == "map":
         return op.body is not None and runs_on_vectors(op.body.block)
     if op.kernel_name == "row_bands":
-        return last_stage(op).kernel_name in PRODUCTS
+        return op.stages[-1].kernel_name in PRODUCTS
     return op.kernel_name in PRODUCTS or op.kernel_name in POOLS or joins_columns(op)
-
-
-def last_stage(bands: rt.CallOp) -> rt.CallOp:
-    """The call in the body of `row_bands` that computes its result."""
-    assert bands.body is not None
-    return [op for op in bands.body.block.ops if isinstance(op, rt.CallOp)][-1]
 
 
 def can_read(op: rt.CallOp, value: SSAValue) -> bool:
