@@ -60,6 +60,33 @@ pub fn exp<S: Simd>(s: S, x: S::F32) -> S::F32 {
     compose(s, n, r)
 }
 
+/// `e^-x` within 1.7e-7 of itself; 0 above 89, infinite below -89.
+///
+/// A term shorter than [`exp`], for functions that add 1 to it.
+#[inline(always)]
+pub(super) fn exp_of_negated<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let x = s.min(s.splat(89.0), s.max(s.splat(-89.0), x));
+    let n = s.round(x * s.splat(-std::f32::consts::LOG2_E));
+    // The f32 next to ln 2 is off by 1.9e-9 only, which `n` of 128 makes 2.4e-7. Rounded apart, the product would add
+    // more.
+    let r = if S::FUSED {
+        -s.mul_add(n, s.splat(std::f32::consts::LN_2), x)
+    } else {
+        let r = s.mul_add(n, s.splat(-LN_2_HIGH), -x);
+        s.mul_add(n, s.splat(-LN_2_LOW), r)
+    };
+    // Minimax for the relative error, which is 9.4e-8.
+    let c = [
+        1.0,
+        0.999_999_7,
+        0.499_991_48,
+        0.166_676_37,
+        0.041_898_068,
+        0.008_290_289,
+    ];
+    s.mul_exp2(polynomial(s, r, c), n)
+}
+
 /// `e^-|x|`, which needs no bound above.
 ///
 /// 1.0 ULP, as [`exp`].

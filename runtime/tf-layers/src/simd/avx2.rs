@@ -89,6 +89,7 @@ macro_rules! methods {
 
 impl Simd for Avx2 {
     const LANES: usize = 8;
+    const FUSED: bool = true;
     const ISA: Isa = Isa::Avx2;
     type F32 = F32x8;
     type I32 = I32x8;

@@ -90,6 +90,7 @@ macro_rules! methods {
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
+    const FUSED: bool = true;
     const ISA: Isa = Isa::Avx512;
     type F32 = F32x16;
     type I32 = I32x16;
@@ -159,14 +160,6 @@ impl Simd for Avx512 {
         shift_right(x: I32x16, bits: u32) -> I32x16
             = _mm512_srav_epi32(x.0, _mm512_set1_epi32(bits as i32));
         equal_i32(a: I32x16, b: I32x16) -> Mask16 = _mm512_cmpeq_epi32_mask(a.0, b.0);
-    }
-
-    #[inline(always)]
-    fn reciprocal(self, x: F32x16) -> F32x16 {
-        // SAFETY: the token proves that the machine has the instruction set.
-        let estimate = F32x16(unsafe { _mm512_rcp14_ps(x.0) });
-        let error = self.mul_add(-x, estimate, self.splat(1.0));
-        self.mul_add(estimate, error, estimate)
     }
 
     #[inline(always)]

@@ -73,6 +73,8 @@ mod sealed {
 pub trait Simd: Copy + Send + Sync + sealed::Sealed + 'static {
     /// Elements in a vector; divides 16.
     const LANES: usize;
+    /// Whether [`mul_add`](Simd::mul_add) rounds once.
+    const FUSED: bool;
     /// The instruction set.
     const ISA: Isa;
 
@@ -188,12 +190,6 @@ pub trait Simd: Copy + Send + Sync + sealed::Sealed + 'static {
     fn abs(self, x: Self::F32) -> Self::F32;
     /// `√x`, correctly rounded; NaN below zero.
     fn sqrt(self, x: Self::F32) -> Self::F32;
-    /// `1 / x` within 1 ULP for `|x|` of 2^-125 to 2^125; NaN of NaN. Faster than a division where the machine has an
-    /// estimate that one Newton step makes exact enough.
-    #[inline(always)]
-    fn reciprocal(self, x: Self::F32) -> Self::F32 {
-        self.splat(1.0) / x
-    }
     /// The nearest integer; halves go to the even neighbour.
     fn round(self, x: Self::F32) -> Self::F32;
     /// The largest integer that is not above `x`.

@@ -72,6 +72,7 @@ macro_rules! methods {
 
 impl Simd for Neon {
     const LANES: usize = 4;
+    const FUSED: bool = true;
     const ISA: Isa = Isa::Neon;
     type F32 = F32x4;
     type I32 = I32x4;

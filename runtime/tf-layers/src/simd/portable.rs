@@ -104,6 +104,7 @@ macro_rules! methods {
 
 impl<const N: usize> Simd for Arrays<N> {
     const LANES: usize = N;
+    const FUSED: bool = false;
     const ISA: Isa = if N == 4 {
         Isa::Portable4
     } else {

@@ -184,14 +184,6 @@ impl WithSimd for Check {
                     .all(|&x| x == a.mul_add(b, c) || x == a * b + c)
             );
         }
-        for x in [1.0, -3.0, 0.1, 7.7e36, 4.2e-37, f32::NAN] {
-            let mut got = [0.0; 16];
-            s.store(s.reciprocal(s.splat(x)), &mut got);
-            let exact = 1.0 / x;
-            assert!(got[..S::LANES].iter().all(|&got| same(got, exact)
-                || got == exact.next_up()
-                || got == exact.next_down()));
-        }
         for n in -252..=254_i16 {
             for x in [0.5, 1.0, -1.9999999, 1.2345679] {
                 let mut got = [0.0; 16];

@@ -80,6 +80,7 @@ macro_rules! methods {
 
 impl Simd for Wasm {
     const LANES: usize = 4;
+    const FUSED: bool = false;
     const ISA: Isa = Isa::Wasm;
     type F32 = F32x4;
     type I32 = I32x4;
