@@ -53,6 +53,8 @@ pub(super) struct Plan {
     /// Vectors of all columns, in `column_groups` groups of about the same width.
     pub(super) all_vectors: usize,
     pub(super) column_groups: usize,
+    /// Whether half of the last vector is enough.
+    pub(super) half: bool,
     /// Filter lines in a range of K, or zero if a range is `length` elements of one segment.
     pub(super) lines: usize,
     pub(super) length: usize,
@@ -90,10 +92,11 @@ impl Plan {
         let kernels = kernels();
         let line = p.rows[3].count;
         let all_vectors = p.columns.div_ceil(kernels.lanes);
+        let half = half_is_enough(kernels, p.columns);
         let (rows, vectors) = p
             .register_tile
             .and_then(|tile| known_tile(kernels, line, all_vectors, tile))
-            .unwrap_or_else(|| tile_shape(kernels, line, p.rows[3].stride, all_vectors));
+            .unwrap_or_else(|| tile_shape(kernels, line, p.rows[3].stride, p.columns));
         let line_tiles = line.div_ceil(rows);
         let lines: usize = p.rows[..3].iter().map(|axis| axis.count).product();
         let filter_line = p.taps[2].count * p.segment;
@@ -114,6 +117,7 @@ impl Plan {
             block_tiles: (BLOCK_ROWS / (rows * k).max(1)).max(1),
             all_vectors,
             column_groups: all_vectors.div_ceil(vectors),
+            half,
             lines: whole_lines,
             length,
         }
@@ -128,6 +132,17 @@ impl Plan {
         } else {
             let width = self.kernels.tiles.len();
             group * width..self.all_vectors.min((group + 1) * width)
+        }
+    }
+
+    /// The tiles for the vectors of a group, by number of rows.
+    pub(super) fn tiles_of(&self, vectors: &Range<usize>) -> &'static [tile::Kernel] {
+        let index = vectors.len() - 1;
+        match self.kernels.halves.get(index) {
+            Some(halves) if self.half && vectors.end == self.all_vectors && !halves.is_empty() => {
+                halves
+            }
+            _ => self.kernels.tiles[index],
         }
     }
 
@@ -229,6 +244,11 @@ impl Parts {
     }
 }
 
+/// Whether the last vector of `columns` is half empty, and half of one takes less time.
+fn half_is_enough(kernels: &Kernels, columns: usize) -> bool {
+    !kernels.halves.is_empty() && (1..=kernels.lanes / 2).contains(&(columns % kernels.lanes))
+}
+
 /// The narrowest tiles that may be used, in vectors: one that is narrower than a panel takes the widest tiles only, see
 /// [`Plan::vectors`].
 fn narrowest(kernels: &Kernels, vectors: usize) -> usize {
@@ -261,15 +281,9 @@ pub(crate) fn register_tiles(mut rows: [Axis; 4], columns: usize) -> Vec<[usize;
     let Axis { count, stride } = rows[3];
     let mut shapes = Vec::new();
     if count > 0 && columns > 0 {
-        each_tile_shape(
-            kernels,
-            count,
-            stride,
-            columns.div_ceil(kernels.lanes),
-            |shape| {
-                shapes.push(shape);
-            },
-        );
+        each_tile_shape(kernels, count, stride, columns, |shape| {
+            shapes.push(shape);
+        });
     }
     shapes.sort_unstable();
     let best = shapes.first().map_or(0, |shape| shape.0);
@@ -279,9 +293,9 @@ pub(crate) fn register_tiles(mut rows: [Axis; 4], columns: usize) -> Vec<[usize;
 }
 
 /// Rows and vectors of the tiles that take the least time by the model of [`each_tile_shape`].
-fn tile_shape(kernels: &Kernels, line: usize, stride: usize, vectors: usize) -> (usize, usize) {
+fn tile_shape(kernels: &Kernels, line: usize, stride: usize, columns: usize) -> (usize, usize) {
     let mut best = (usize::MAX, (1, 1));
-    each_tile_shape(kernels, line, stride, vectors, |shape| {
+    each_tile_shape(kernels, line, stride, columns, |shape| {
         best = best.min(shape)
     });
     best.1
@@ -293,7 +307,7 @@ fn each_tile_shape(
     kernels: &Kernels,
     line: usize,
     stride: usize,
-    vectors: usize,
+    columns: usize,
     mut visit: impl FnMut((usize, (usize, usize))),
 ) {
     // Rows that are a multiple of 4 KiB apart compete for the 8 ways of one set of the first-level cache.
@@ -302,10 +316,14 @@ fn each_tile_shape(
     } else {
         usize::MAX
     };
-    let half_cycles = |rows: usize, vectors: usize| {
+    // With half of the last vector, two of its multiply-adds take the time of one.
+    let half_cycles = |rows: usize, vectors: usize, half: bool| {
+        let multiply_adds = 2 * rows * vectors - if half { rows } else { 0 };
         // The last term is the weights' way from the second-level cache, in part hidden.
-        (rows * vectors).max(rows + vectors).max(8) * 8 + vectors
+        multiply_adds.max(2 * (rows + vectors)).max(16) * 4 + vectors
     };
+    let vectors = columns.div_ceil(kernels.lanes);
+    let half = half_is_enough(kernels, columns);
     let widest = kernels.tiles.len().min(vectors);
     for (index, tiles) in kernels.tiles[..widest]
         .iter()
@@ -323,8 +341,13 @@ fn each_tile_shape(
             count = line.div_ceil(rows);
             let height = line / count;
             let longer = line % count;
+            let last = width + usize::from(wider > 0);
+            let half = half && !kernels.halves[last - 1].is_empty();
             let column = |rows: usize| {
-                wider * half_cycles(rows, width + 1) + (groups - wider) * half_cycles(rows, width)
+                wider * half_cycles(rows, width + 1, false)
+                    + (groups - wider) * half_cycles(rows, width, false)
+                    + half_cycles(rows, last, half)
+                    - half_cycles(rows, last, false)
             };
             let cost = longer * column(height + 1) + (count - longer) * column(height);
             visit((cost, (rows, index + 1)));

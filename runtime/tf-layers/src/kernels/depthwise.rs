@@ -238,12 +238,13 @@ impl Part<'_> {
                         high,
                         hard_swish,
                     };
+                    let half = S::Half::LANES < S::LANES && tile.lanes <= S::Half::LANES;
                     // SAFETY: the lines, columns and channels are within the tensors, whose lengths are checked.
                     unsafe {
-                        match (inside, tile.lanes == S::LANES) {
-                            (true, true) => B::tile::<S, true, true>(s, &tile),
-                            (false, true) => B::tile::<S, false, true>(s, &tile),
-                            (_, false) => B::tile::<S, false, false>(s, &tile),
+                        if half {
+                            tile.run::<S::Half, B>(s.half(), inside);
+                        } else {
+                            tile.run::<S, B>(s, inside);
                         }
                     }
                 }
@@ -260,6 +261,22 @@ impl Part<'_> {
 }
 
 impl Tile<'_> {
+    /// Computes the tile; `inside` is that its columns are within the image and all of its pixels exist.
+    ///
+    /// # Safety
+    /// The pointers are to elements as the tile describes them.
+    #[inline(always)]
+    unsafe fn run<S: Simd, B: Body>(&self, s: S, inside: bool) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match (inside, self.lanes == S::LANES) {
+                (true, true) => B::tile::<S, true, true>(s, self),
+                (false, true) => B::tile::<S, false, true>(s, self),
+                (_, false) => B::tile::<S, false, false>(s, self),
+            }
+        }
+    }
+
     /// # Safety
     /// `lanes` elements at `x` are valid for reads.
     #[inline(always)]

@@ -268,7 +268,7 @@ impl Product<'_> {
             let block_end = (block + plan.block_tiles).min(tiles.end);
             for column_group in column_groups.clone() {
                 let vectors = plan.vectors(column_group);
-                let kernels = plan.kernels.tiles[vectors.len() - 1];
+                let kernels = plan.tiles_of(&vectors);
                 let first = vectors.start * lanes;
                 let tail = lanes.min(self.columns - (vectors.end - 1) * lanes);
                 let width = (vectors.len() - 1) * lanes + tail;

@@ -71,43 +71,97 @@ fn opaque(x: *const f32) -> *const f32 {
     x
 }
 
-struct Body<'a, const MR: usize, const NV: usize>(&'a Tile);
+/// `MR` rows times `NV` vectors, and a half one if `NH` is 1.
+struct Body<'a, const MR: usize, const NV: usize, const NH: usize>(&'a Tile);
 
-impl<const MR: usize, const NV: usize> WithSimd for Body<'_, MR, NV> {
+impl<const MR: usize, const NV: usize, const NH: usize> WithSimd for Body<'_, MR, NV, NH> {
     type Output = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         // SAFETY: `Body` is made only in `run`, whose caller promises that the tile's elements are valid.
-        unsafe { body::<S, MR, NV>(s, self.0) }
+        unsafe { body::<S, MR, NV, NH>(s, self.0) }
     }
 }
 
 /// # Safety
 /// As for [`Kernel`].
-unsafe fn run<S: Simd, const MR: usize, const NV: usize>(tile: &Tile) {
+unsafe fn run<S: Simd, const MR: usize, const NV: usize, const NH: usize>(tile: &Tile) {
     // SAFETY: the caller promises the instruction set.
-    unsafe { S::enter(Body::<MR, NV>(tile)) }
+    unsafe { S::enter(Body::<MR, NV, NH>(tile)) }
+}
+
+impl Tile {
+    /// The seed's vector at a row and a column, `count` elements of it.
+    ///
+    /// # Safety
+    /// The elements are valid for reads.
+    #[inline(always)]
+    unsafe fn seed<S: Simd>(&self, s: S, row: usize, column: usize, count: usize) -> S::F32 {
+        // SAFETY: the caller's promise.
+        unsafe { load(s, self.seed.add(row * self.seed_stride + column), count) }
+    }
+
+    /// Writes `count` elements of a row from a column on, with what is added and applied to the sums.
+    ///
+    /// # Safety
+    /// The elements are valid for writes, those of the residual for reads.
+    #[inline(always)]
+    unsafe fn finish<S: Simd>(&self, s: S, row: usize, column: usize, count: usize, sum: S::F32) {
+        let mut y = sum;
+        // SAFETY: the caller's promise.
+        unsafe {
+            if !self.residual.is_null() {
+                let residual = self.residual.add(row * self.residual_stride + column);
+                y = y + load(s, residual, count);
+            }
+            y = s.min(s.splat(self.high), s.max(s.splat(self.low), y));
+            if self.hard_swish {
+                y = activation::hard_swish(s, y);
+            }
+            let c = self.c.add(row * self.c_stride + column);
+            if count == S::LANES {
+                s.store_ptr(y, c);
+            } else {
+                s.store_ptr_partial(y, c, count);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `count` elements at `x` are valid for reads.
+#[inline(always)]
+unsafe fn load<S: Simd>(s: S, x: *const f32, count: usize) -> S::F32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if count == S::LANES {
+            s.load_ptr(x)
+        } else {
+            s.load_ptr_partial(x, count)
+        }
+    }
 }
 
 /// # Safety
 /// As for [`Kernel`].
 #[inline(always)]
-unsafe fn body<S: Simd, const MR: usize, const NV: usize>(s: S, t: &Tile) {
+unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S, t: &Tile) {
+    let half = s.half();
     let mut acc = [[s.zero(); NV]; MR];
-    let whole = t.tail == S::LANES;
-    // SAFETY: every access is to an element that `Tile` describes: row below `MR`, column below `NV` vectors (the last
-    // one cut to `tail`), k within the segments.
+    let mut half_acc = [[half.zero(); NH]; MR];
+    // Elements of vector `j`: only the last one may have fewer than lanes.
+    let count = |j: usize| if j + 1 < NV + NH { S::LANES } else { t.tail };
+    // SAFETY: every access is to an element that `Tile` describes: row below `MR`, column below `NV` vectors and `NH`
+    // halves (the last one cut to `tail`), k within the segments.
     unsafe {
         if !t.seed.is_null() {
             unroll!(14, I, MR, {
                 unroll!(4, J, NV, {
-                    let seed = t.seed.add(I * t.seed_stride + J * S::LANES);
-                    acc[I][J] = if J + 1 < NV || whole {
-                        s.load_ptr(seed)
-                    } else {
-                        s.load_ptr_partial(seed, t.tail)
-                    };
+                    acc[I][J] = t.seed(s, I, J * S::LANES, count(J));
+                });
+                unroll!(1, J, NH, {
+                    half_acc[I][J] = t.seed(half, I, NV * S::LANES, t.tail);
                 })
             });
         }
@@ -139,12 +193,20 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize>(s: S, t: &Tile) {
                         let b = b.add(column / PANEL * t.panel + column % PANEL);
                         columns[J] = s.load_ptr(b);
                     });
+                    let mut half_columns = [half.zero(); NH];
+                    unroll!(1, J, NH, {
+                        half_columns[J] = half.load_ptr(b.add(NV * S::LANES / PANEL * t.panel));
+                    });
                     unroll!(14, I, MR, {
                         let row = if I < HALF { a } else { middle };
                         let row = row.byte_add(distances[I % HALF]);
                         let x = s.splat(*row);
                         unroll!(4, J, NV, {
                             acc[I][J] = s.mul_add(x, columns[J], acc[I][J]);
+                        });
+                        unroll!(1, J, NH, {
+                            let x = half.splat(*row);
+                            half_acc[I][J] = half.mul_add(x, half_columns[J], half_acc[I][J]);
                         })
                     });
                     a = a.add(1);
@@ -155,29 +217,12 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize>(s: S, t: &Tile) {
             }
             outer = outer.add(t.outer_stride);
         }
-        let (low, high) = (s.splat(t.low), s.splat(t.high));
         unroll!(14, I, MR, {
             unroll!(4, J, NV, {
-                let full = J + 1 < NV || whole;
-                let mut y = acc[I][J];
-                if !t.residual.is_null() {
-                    let residual = t.residual.add(I * t.residual_stride + J * S::LANES);
-                    y = y + if full {
-                        s.load_ptr(residual)
-                    } else {
-                        s.load_ptr_partial(residual, t.tail)
-                    };
-                }
-                y = s.min(high, s.max(low, y));
-                if t.hard_swish {
-                    y = activation::hard_swish(s, y);
-                }
-                let c = t.c.add(I * t.c_stride + J * S::LANES);
-                if full {
-                    s.store_ptr(y, c)
-                } else {
-                    s.store_ptr_partial(y, c, t.tail)
-                }
+                t.finish(s, I, J * S::LANES, count(J), acc[I][J]);
+            });
+            unroll!(1, J, NH, {
+                t.finish(half, I, NV * S::LANES, t.tail, half_acc[I][J]);
             })
         });
     }
@@ -189,13 +234,16 @@ pub(super) struct Kernels {
     /// By number of vectors, then of rows, each less one. All numbers of rows up to the largest are there, and as many
     /// rows or more for fewer vectors.
     pub tiles: &'static [&'static [Kernel]],
+    /// The same with half of the last vector, for some numbers of vectors: as many rows, or none.
+    pub halves: &'static [&'static [Kernel]],
 }
 
 macro_rules! kernels {
-    ($token:ty: $($nv:literal vectors: $($mr:literal)+;)+) => {
+    ($token:ty: $($nv:literal vectors: $($mr:literal)+;)+ $(halves: $([$($nh:literal: $($mh:literal)+)?])+)?) => {
         Kernels {
             lanes: <$token as Simd>::LANES,
-            tiles: &[$(&[$(run::<$token, $mr, $nv>),+]),+],
+            tiles: &[$(&[$(run::<$token, $mr, $nv, 0>),+]),+],
+            halves: &[$($(&[$($(run::<$token, $mh, $nh, 1>),+)?]),+)?],
         }
     };
 }
@@ -207,6 +255,11 @@ pub(super) static AVX512: Kernels = kernels! { crate::simd::Avx512:
     2 vectors: 1 2 3 4 5 6 7 8 9 10 11 12 13 14;
     3 vectors: 1 2 3 4 5 6 7 8 9;
     4 vectors: 1 2 3 4 5 6;
+    halves:
+        [0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
+        [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
+        [2: 1 2 3 4 5 6 7 8 9]
+        []
 };
 
 /// 16 registers: 12 accumulators, 2 vectors of `b`, and one to broadcast.

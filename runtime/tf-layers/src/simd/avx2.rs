@@ -7,7 +7,7 @@ use super::{Isa, Simd, WithSimd, operators, sealed};
 
 /// Proof that the machine has AVX2 and FMA.
 #[derive(Debug, Clone, Copy)]
-pub struct Avx2(());
+pub struct Avx2(pub(super) ());
 
 /// Runs `op` in a function that is compiled for AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
@@ -91,9 +91,15 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const FUSED: bool = true;
     const ISA: Isa = Isa::Avx2;
+    type Half = Self;
     type F32 = F32x8;
     type I32 = I32x8;
     type Mask = Mask8;
+
+    #[inline(always)]
+    fn half(self) -> Self {
+        self
+    }
 
     #[inline(always)]
     unsafe fn enter<W: WithSimd>(op: W) -> W::Output {

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
+use super::avx2::Avx2;
 use super::{Isa, Simd, WithSimd, operators, sealed};
 
 /// Proof that the machine has AVX-512 F, VL, DQ and BW.
@@ -92,9 +93,15 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const FUSED: bool = true;
     const ISA: Isa = Isa::Avx512;
+    type Half = Avx2;
     type F32 = F32x16;
     type I32 = I32x16;
     type Mask = Mask16;
+
+    #[inline(always)]
+    fn half(self) -> Avx2 {
+        Avx2(())
+    }
 
     #[inline(always)]
     unsafe fn enter<W: WithSimd>(op: W) -> W::Output {

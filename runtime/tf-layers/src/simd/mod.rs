@@ -77,6 +77,8 @@ pub trait Simd: Copy + Send + Sync + sealed::Sealed + 'static {
     const FUSED: bool;
     /// The instruction set.
     const ISA: Isa;
+    /// Vectors of half as many lanes, if work on them takes less time; else the same vectors.
+    type Half: Simd;
 
     /// `LANES` numbers.
     type F32: Copy
@@ -103,6 +105,9 @@ pub trait Simd: Copy + Send + Sync + sealed::Sealed + 'static {
     /// # Safety
     /// The machine has the instruction set.
     unsafe fn enter<W: WithSimd>(op: W) -> W::Output;
+
+    /// The token of [`Half`](Simd::Half).
+    fn half(self) -> Self::Half;
 
     /// `x` in every lane.
     fn splat(self, x: f32) -> Self::F32;

@@ -110,9 +110,15 @@ impl<const N: usize> Simd for Arrays<N> {
     } else {
         Isa::Portable
     };
+    type Half = Self;
     type F32 = F32s<N>;
     type I32 = I32s<N>;
     type Mask = Mask<N>;
+
+    #[inline(always)]
+    fn half(self) -> Self {
+        self
+    }
 
     #[inline(always)]
     unsafe fn enter<W: WithSimd>(op: W) -> W::Output {

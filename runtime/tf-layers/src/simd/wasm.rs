@@ -82,9 +82,15 @@ impl Simd for Wasm {
     const LANES: usize = 4;
     const FUSED: bool = false;
     const ISA: Isa = Isa::Wasm;
+    type Half = Self;
     type F32 = F32x4;
     type I32 = I32x4;
     type Mask = Mask4;
+
+    #[inline(always)]
+    fn half(self) -> Self {
+        self
+    }
 
     #[inline(always)]
     unsafe fn enter<W: WithSimd>(op: W) -> W::Output {
