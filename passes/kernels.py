@@ -217,12 +217,14 @@ def select(
     `exact_convolution` rules Winograd's filtering out.
     """
     selected, tile = KERNELS[type(op)](op), None
-    if isinstance(op, ConvOp) and is_constant(op.filter) and not exact_convolution:
+    # A filter that is known at run time only is not transformed.
+    is_exact = exact_convolution or (isinstance(op, ConvOp) and not is_constant(op.filter))
+    if isinstance(op, ConvOp) and not is_exact:
         tile = winograd.best_tile(op)
     way = None
-    if measure is not None and Packing.PANELS in selected.packings.values():
+    if measure is not None and selected.name in PRODUCTS:
         layer = layer_of(op)
-        way = fastest(measure(layer), tile, exact_convolution) if layer is not None else None
+        way = fastest(measure(layer), tile, is_exact) if layer is not None else None
     if way is not None:
         tile = way.winograd_tile
     if isinstance(op, ConvOp) and tile is not None:

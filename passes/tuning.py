@@ -17,6 +17,7 @@ from xdsl.ir import Operation
 
 from tfrc.ir import nn
 from tfrc.ir.nn.base import get_ints
+from tfrc.ir.nn.linear import ConvOp
 from tfrc.ir.shape import count, element_of, shape_of
 
 FEW_ROWS = 14
@@ -27,23 +28,23 @@ WORTH = 0.97
 
 
 def layer_of(op: Operation) -> str | None:
-    """What decides about the time of `op` with constant weights, for a batch of one, as words.
+    """What decides about the time of `op`, a convolution or a matrix product, for a batch of one.
 
-    That is `conv2d` or `matmul` and its numbers. None if there is only one way to compute it, or if
-    it leaves out the edges of its input, for which there are no words.
+    In words: the name of the operation and its numbers. None if there is only one way to compute
+    it.
     """
     match op:
-        case nn.Conv2DOp() if element_of(op.result) == f32 and min(get_ints(op.pads)) >= 0:
+        case ConvOp() if element_of(op.result) == f32:
             numbers = [int(d) for d in shape_of(op.input)[1:]]
             *kernel, _, filters = map(int, shape_of(op.filter))
             numbers += [filters, *kernel]
             for attribute in (op.strides, op.dilations, op.pads):
                 numbers += get_ints(attribute)
             numbers.append(int(op.groups.value.data))
-            return " ".join(["conv2d", *map(str, numbers)])
+            return " ".join([op.name.removeprefix("nn."), *map(str, numbers)])
         case nn.MatMulOp() if element_of(op.result) == f32:
             rows = count(shape_of(op.lhs)[:-1]).at(1)
-            k, n = map(int, shape_of(op.rhs))
+            k, n = (shape_of(value)[-1].at(1) for value in (op.lhs, op.result))
             return f"matmul {rows} {k} {n}" if rows >= FEW_ROWS else None
         case _:
             return None

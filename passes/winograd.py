@@ -46,7 +46,7 @@ WORTH_OF_SEQUENCE = 0.6
 """The same for filters of one line.
 
 They are most of the memory of a model of sequences, and grow by 1.6 for five taps and by 2 for
-three. `-O3`, which asks for the fastest, takes more of them for images of one line.
+three. `-O3`, which asks for the fastest, takes more of them.
 """
 
 

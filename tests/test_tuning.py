@@ -20,6 +20,7 @@ from tfrc.compiler.module import module_text
 from tfrc.compiler.progress import Progress
 from tfrc.compiler.tuning import Tuning, streamed
 from tfrc.ir.weights import WeightStore
+from tfrc.passes.row_bands import RowBandsPass
 from tfrc.passes.select_kernels import SelectKernelsPass
 from tfrc.passes.tuning import Way, fastest
 
@@ -31,6 +32,45 @@ func.func @f(%x: tensor<?x8x8x4xf32>) -> tensor<?x8x8x16xf32> {
   %0 = nn.conv2d %x, %w strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1
     : tensor<?x8x8x4xf32>, tensor<3x3x4x16xf32> -> tensor<?x8x8x16xf32>
   func.return %0 : tensor<?x8x8x16xf32>
+}
+"""
+PRODUCTS = """
+func.func @f(
+  %s: tensor<?x50x8xf32>, %x: tensor<?x9x9x8xf32>, %v: tensor<?x4x4x4x8xf32>,
+  %w: tensor<3x3x8x16xf32>, %l: tensor<64x8xf32>, %r: tensor<16x8xf32>
+) -> (
+  tensor<?x50x16xf32>, tensor<?x4x4x16xf32>, tensor<?x4x4x4x16xf32>, tensor<?x7x7x16xf32>,
+  tensor<64x16xf32>
+) {
+  %a = nn.weight @a : tensor<5x8x16xf32>
+  %b = nn.weight @b : tensor<1x1x8x16xf32>
+  %c = nn.weight @c : tensor<3x3x3x8x16xf32>
+  %0 = nn.conv1d %s, %a strides = [1] pads = [4, 0] dilations = [1] groups = 1
+    : tensor<?x50x8xf32>, tensor<5x8x16xf32> -> tensor<?x50x16xf32>
+  %1 = nn.conv2d %x, %b strides = [2, 2] pads = [-1, -1, 0, 0] dilations = [1, 1] groups = 1
+    : tensor<?x9x9x8xf32>, tensor<1x1x8x16xf32> -> tensor<?x4x4x16xf32>
+  %2 = nn.conv3d %v, %c strides = [1, 1, 1] pads = [1, 1, 1, 1, 1, 1] dilations = [1, 1, 1]
+    groups = 1 : tensor<?x4x4x4x8xf32>, tensor<3x3x3x8x16xf32> -> tensor<?x4x4x4x16xf32>
+  %3 = nn.conv2d %x, %w strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1
+    : tensor<?x9x9x8xf32>, tensor<3x3x8x16xf32> -> tensor<?x7x7x16xf32>
+  %4 = nn.matmul transpose_rhs %l, %r : tensor<64x8xf32>, tensor<16x8xf32> -> tensor<64x16xf32>
+  func.return %0, %1, %2, %3, %4
+    : tensor<?x50x16xf32>, tensor<?x4x4x16xf32>, tensor<?x4x4x4x16xf32>, tensor<?x7x7x16xf32>,
+      tensor<64x16xf32>
+}
+"""
+BANDS = """
+func.func @f(%x: tensor<?x8x8x4xf32>) -> tensor<?x8x8x16xf32> {
+  %a = nn.weight @a : tensor<1x1x4x32xf32>
+  %b = nn.weight @b : tensor<3x3x32x1xf32>
+  %c = nn.weight @c : tensor<1x1x32x16xf32>
+  %0 = nn.conv2d %x, %a strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1
+    : tensor<?x8x8x4xf32>, tensor<1x1x4x32xf32> -> tensor<?x8x8x32xf32>
+  %1 = nn.depthwise_conv2d %0, %b strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1]
+    : tensor<?x8x8x32xf32>, tensor<3x3x32x1xf32> -> tensor<?x8x8x32xf32>
+  %2 = nn.conv2d %1, %c strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1
+    : tensor<?x8x8x32xf32>, tensor<1x1x32x16xf32> -> tensor<?x8x8x16xf32>
+  func.return %2 : tensor<?x8x8x16xf32>
 }
 """
 LAYER = "conv2d 8 8 4 16 3 3 1 1 1 1 1 1 1 1 1"
@@ -62,18 +102,20 @@ def test_other_words_are_no_ways(text: str) -> None:
         Way.parse(text)
 
 
-def selected(times: Mapping[str, float], exact: bool = False) -> tuple[str, list[str]]:
-    """The text of `CONV` with its kernel, and the layers that were asked about."""
+def selected(
+    times: Mapping[str, float], exact: bool = False, source: str = CONV
+) -> tuple[str, list[str]]:
+    """The text of `source` with its kernels, in bands, and the layers that were asked about."""
     asked: list[str] = []
 
     def measure(layer: str) -> Mapping[str, float]:
         asked.append(layer)
         return times
 
-    weights = WeightStore({"w": np.ones((3, 3, 4, 16), np.float32)})
-    ctx = context(weights, measure)
-    module = Parser(ctx, CONV).parse_module()
+    ctx = context(WeightStore({"w": np.ones((3, 3, 4, 16), np.float32)}), measure)
+    module = Parser(ctx, source).parse_module()
     SelectKernelsPass(exact).apply(ctx, module)
+    RowBandsPass(large=0).apply(ctx, module)
     module.verify()
     return module_text(module), asked
 
@@ -89,6 +131,39 @@ def test_the_choice_is_in_the_ir() -> None:
     text, _ = selected(TIMES, exact=True)
     assert "@conv2d(" in text
     assert "register_tile" not in text
+
+
+def test_every_product_with_register_tiles_is_measured() -> None:
+    text, asked = selected({"direct 14x32": 10.0, "direct 6x16": 9.0}, source=PRODUCTS)
+    assert asked == [
+        "conv1d 50 8 16 5 1 1 4 0 1",
+        "conv2d 9 9 8 16 1 1 2 2 1 1 -1 -1 0 0 1",
+        "conv3d 4 4 4 8 16 3 3 3 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        "conv2d 9 9 8 16 3 3 1 1 1 1 0 0 0 0 1",
+        "matmul 64 8 16",
+    ]
+    for kernel in ("conv1d", "conv2d", "conv3d", "dynamic_conv2d", "matmul"):
+        (call,) = [line for line in text.splitlines() if f"@{kernel}(" in line]
+        assert "register_tile = array<i64: 6, 16>" in call
+
+
+def test_a_filter_that_is_known_at_run_time_only_is_not_transformed() -> None:
+    weight = "  %w = nn.weight @w : tensor<3x3x4x16xf32>\n"
+    source = CONV.replace(weight, "").replace("4xf32>)", "4xf32>, %w: tensor<3x3x4x16xf32>)")
+    text, asked = selected({**TIMES, "direct 6x64": 9.0}, source=source)
+    assert asked == [LAYER]
+    assert "@dynamic_conv2d(" in text
+    assert "register_tile = array<i64: 6, 64>" in text
+
+
+def test_layers_in_bands_keep_the_tiles_that_were_measured() -> None:
+    text, asked = selected({"direct 14x32": 10.0, "direct 6x16": 9.0}, source=BANDS)
+    assert asked == [
+        "conv2d 8 8 4 32 1 1 1 1 1 1 0 0 0 0 1",
+        "conv2d 8 8 32 16 1 1 1 1 1 1 0 0 0 0 1",
+    ]
+    assert "rt.call @row_bands(" in text
+    assert text.count("register_tile = array<i64: 6, 16>") == 2
 
 
 def test_models_of_about_the_same_size_share_what_was_measured() -> None:
@@ -159,6 +234,14 @@ def test_what_is_measured_is_kept(tmp_path: Path) -> None:
     assert {"winograd 2", "winograd 4"} < times.keys()
     assert all(time > 0 for time in times.values())
     assert any(way.startswith("direct ") for way in times)
+    with Tuning(file, 0, Progress()) as tuning:
+        assert tuning("conv1d 20 4 16 3 1 1 2 0 1").keys() > {"winograd 2", "winograd 4"}
+        cropped = tuning("conv2d 9 9 4 16 3 3 1 1 1 1 -1 0 0 0 1")
+        volumes = tuning("conv3d 4 4 4 2 16 3 3 3 1 1 1 1 1 1 1 1 1 1 1 1 1")
+    # The kernels transform neither parts of images nor volumes.
+    assert all(way.startswith("direct ") for way in [*cropped, *volumes])
+    assert cropped
+    assert volumes
     again = Tuning(file, 0, Progress())
     assert list(again(LAYER).items()) == list(times.items())
     assert again.program is None

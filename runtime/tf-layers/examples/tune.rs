@@ -3,9 +3,13 @@
 //! A line of standard input names a layer, and a line of standard output has the microseconds of each way as JSON:
 //!
 //! ```text
+//! conv1d LENGTH CHANNELS FILTERS TAPS S D LEFT RIGHT GROUPS
 //! conv2d HEIGHT WIDTH CHANNELS FILTERS KH KW SY SX DY DX TOP LEFT BOTTOM RIGHT GROUPS
+//! conv3d DEPTH HEIGHT WIDTH CHANNELS FILTERS KD KH KW SZ SY SX DZ DY DX FRONT TOP LEFT BACK BOTTOM RIGHT GROUPS
 //! matmul ROWS K N
 //! ```
+//!
+//! S is a stride, D a dilation; a negative pad leaves out so many elements at that side of the image.
 //!
 //! `cargo run --release --example tune -- BYTES`, where so many bytes of other weights pass through the caches between
 //! two runs, as in a model that has them.
@@ -15,7 +19,7 @@ use std::hint::black_box;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use tf_layers::{Conv2d, Matmul, Threads, WinogradConv2d, conv2d, conv2d_winograd, matmul};
+use tf_layers::{Conv2d, Conv3d, Matmul, Threads, WinogradConv2d, conv2d_winograd, conv3d, matmul};
 
 /// For how long the ways of a layer are run in turns.
 const BUDGET: Duration = Duration::from_millis(400);
@@ -41,10 +45,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         let numbers = numbers
             .split(' ')
             .map(str::parse)
-            .collect::<Result<Vec<usize>, _>>()?;
+            .collect::<Result<Vec<isize>, _>>()?;
         let times = match (kind, numbers.as_slice()) {
-            ("conv2d", numbers) => time_conv2d(numbers.try_into()?, &others),
-            ("matmul", &[rows, k, n]) => time_matmul(rows, k, n, &others),
+            ("conv1d", numbers) if numbers.len() == 9 => time_conv::<1>(numbers, &others),
+            ("conv2d", numbers) if numbers.len() == 15 => time_conv::<2>(numbers, &others),
+            ("conv3d", numbers) if numbers.len() == 21 => time_conv::<3>(numbers, &others),
+            ("matmul", &[rows, k, n]) => {
+                let [rows, k, n] = [rows, k, n].map(isize::unsigned_abs);
+                time_matmul(rows, k, n, &others)
+            }
             _ => return Err(format!("{line}: there is no such layer").into()),
         };
         let times: Vec<String> = times
@@ -64,28 +73,30 @@ fn numbers(count: usize) -> Vec<f32> {
         .collect()
 }
 
-fn time_conv2d(numbers_of: [usize; 15], others: &[u64]) -> Vec<(String, f64)> {
-    let [
-        height,
-        width,
-        channels,
-        filters,
-        kh,
-        kw,
-        sy,
-        sx,
-        dy,
-        dx,
-        pads @ ..,
-        groups,
-    ] = numbers_of;
-    let conv = Conv2d::new([height, width, channels], filters, [kh, kw])
-        .strides([sy, sx])
-        .dilations([dy, dx])
+/// The ways of a convolution over the last `AXES` of depth, height and width, which the kernels compute as one over three.
+fn time_conv<const AXES: usize>(numbers_of: &[isize], others: &[u64]) -> Vec<(String, f64)> {
+    // An axis that the layer lacks has one element and one tap.
+    let axes = |first: usize, absent: isize| {
+        let mut values = [absent; 3];
+        values[3 - AXES..].copy_from_slice(&numbers_of[first..first + AXES]);
+        values
+    };
+    let whole = |first: usize| axes(first, 1).map(isize::unsigned_abs);
+    let number = |index: usize| numbers_of[index].unsigned_abs();
+    let ([depth, height, width], channels, filters) = (whole(0), number(AXES), number(AXES + 1));
+    let [kernel, strides, dilations] = [1, 2, 3].map(|i| whole(i * AXES + 2));
+    let [[front, top, left], [back, bottom, right]] = [4, 5].map(|i| axes(i * AXES + 2, 0));
+    let sides = [front, top, left, back, bottom, right];
+    let groups = number(6 * AXES + 2);
+    let [pads, crop] = [1, -1].map(|sign| sides.map(|side| (side * sign).max(0).unsigned_abs()));
+    let conv = Conv3d::new([depth, height, width, channels], filters, kernel)
+        .strides(strides)
+        .dilations(dilations)
         .pads(pads)
+        .crop(crop)
         .groups(groups);
     let threads = &Threads::single();
-    let x = &numbers(height * width * channels);
+    let x = &numbers(depth * height * width * channels);
     let weights = &numbers(conv.weights_len());
     let mut ways: Vec<Way> = Vec::new();
     for tile in conv.register_tiles(1) {
@@ -94,27 +105,29 @@ fn time_conv2d(numbers_of: [usize; 15], others: &[u64]) -> Vec<(String, f64)> {
             name: format!("direct {}x{}", tile[0], tile[1]),
             scratch_len: conv.scratch_len(1),
             run: Box::new(move |scratch, out| {
-                conv2d(threads, &conv, x, weights, None, None, scratch, out);
+                conv3d(threads, &conv, x, weights, None, None, scratch, out);
             }),
         });
     }
-    if [sy, sx, dy, dx, groups] == [1; 5] {
-        let tiles: &[usize] = match [kh, kw] {
-            [1 | 3, 3] => &[2, 4],
-            [1, 5] => &[4],
-            _ => &[],
-        };
-        for &tile in tiles {
-            let conv = WinogradConv2d::new(conv, tile);
-            let weights = numbers(conv.weights_len());
-            ways.push(Way {
-                name: format!("winograd {tile}"),
-                scratch_len: conv.scratch_len(1),
-                run: Box::new(move |scratch, out| {
-                    conv2d_winograd(threads, &conv, x, &weights, None, None, scratch, out);
-                }),
-            });
-        }
+    let [_, kh, kw] = kernel;
+    let is_plain = strides == [1; 3] && dilations == [1; 3] && groups == 1 && crop == [0; 6];
+    let tiles: &[usize] = match [kh, kw] {
+        [1 | 3, 3] if is_plain && AXES < 3 => &[2, 4],
+        [1, 5] if is_plain && AXES < 3 => &[4],
+        _ => &[],
+    };
+    for &tile in tiles {
+        let [_, top, left, _, bottom, right] = pads;
+        let conv = Conv2d::new([height, width, channels], filters, [kh, kw]);
+        let conv = WinogradConv2d::new(conv.pads([top, left, bottom, right]), tile);
+        let weights = numbers(conv.weights_len());
+        ways.push(Way {
+            name: format!("winograd {tile}"),
+            scratch_len: conv.scratch_len(1),
+            run: Box::new(move |scratch, out| {
+                conv2d_winograd(threads, &conv, x, &weights, None, None, scratch, out);
+            }),
+        });
     }
     time(&ways, x, conv.output().iter().product(), others)
 }

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{ACTIVATIONS, activation, check, check_columns, packed, random};
+use tf_layers::simd::Isa;
 use tf_layers::{Activation, Conv1d, Conv2d, Conv3d, Threads, conv1d, conv2d, conv3d, packed_len};
 
 /// A convolution, by its numbers.
@@ -458,6 +459,60 @@ fn one_dimension() {
                 out,
             );
         });
+    }
+}
+
+#[test]
+fn register_tiles_give_the_same_bits() {
+    let cases = [
+        Case {
+            input: [3, 6, 7, 13],
+            kernel: [2, 3, 3],
+            pads: [1; 6],
+            ..case([6, 7], 13, 83, [3, 3])
+        },
+        Case {
+            strides: [1, 2, 2],
+            crop: [0, 1, 1, 0, 0, 0],
+            ..case([29, 31], 13, 83, [1, 1])
+        },
+        Case {
+            pads: [0, 0, 4, 0, 0, 0],
+            ..case([1, 40], 13, 83, [1, 5])
+        },
+    ];
+    for case in cases {
+        let (layer, batch) = (case.layer(), case.batch);
+        let k = case.kernel.iter().product::<usize>() * case.input[3];
+        let x = random(batch * case.input.iter().product::<usize>(), 1);
+        let w = packed(k, case.filters, &random(k * case.filters, 2));
+        let bias = random(case.filters, 3);
+        let outputs = batch * layer.output().iter().product::<usize>();
+        let run = |layer: &Conv3d| {
+            let (mut scratch, mut out) =
+                (vec![f32::NAN; layer.scratch_len(batch)], vec![0.0; outputs]);
+            conv3d(
+                &Threads::single(),
+                layer,
+                &x,
+                &w,
+                Some(&bias),
+                None,
+                &mut scratch,
+                &mut out,
+            );
+            out
+        };
+        for isa in Isa::available() {
+            isa.force(|| {
+                let tiles = layer.register_tiles(batch);
+                assert!(!tiles.is_empty());
+                for tile in tiles {
+                    let with = run(&layer.register_tile(tile));
+                    assert_eq!(with, run(&layer), "{case:?} with {tile:?} on {isa:?}");
+                }
+            });
+        }
     }
 }
 

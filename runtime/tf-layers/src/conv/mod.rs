@@ -3,6 +3,7 @@
 mod backprop_filter;
 mod dynamic;
 mod padding;
+mod register_tiles;
 mod winograd;
 
 pub use backprop_filter::{conv2d_backprop_filter, conv3d_backprop_filter};
@@ -10,7 +11,6 @@ pub use dynamic::{dynamic_conv1d, dynamic_conv2d, dynamic_conv3d};
 pub use winograd::{WinogradConv1d, WinogradConv2d, conv1d_winograd, conv2d_winograd};
 
 use crate::activation::Activation;
-use crate::kernels::blocking::register_tiles;
 use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
@@ -348,24 +348,6 @@ impl Conv2d {
     /// With the filters as the channels `first..` of an output that has `of` of them; the others stay as they are.
     pub const fn columns(self, first: usize, of: usize) -> Self {
         Self(self.0.columns(first, of))
-    }
-
-    /// With register tiles of [rows, columns], of those that [`register_tiles`](Self::register_tiles) names; another
-    /// instruction set, which may not have them, uses its own. The result has the same bits.
-    pub const fn register_tile(self, tile: [usize; 2]) -> Self {
-        let Self(inner) = self;
-        let register_tile = Some(tile);
-        Self(Conv3d {
-            register_tile,
-            ..inner
-        })
-    }
-
-    /// Register tiles [rows, columns] that may be the fastest for so many images, of the active instruction set. The
-    /// first is that which is used if none is given.
-    pub fn register_tiles(&self, batch: usize) -> Vec<[usize; 2]> {
-        let inner = &self.0;
-        register_tiles(inner.rows(batch), inner.filters / inner.groups)
     }
 
     /// [height, width, channels] of the result.
