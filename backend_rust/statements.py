@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import cast
 
-from xdsl.dialects.builtin import ArrayAttr, FusedLoc, IntegerAttr, LocationAttr, NameLoc
+from xdsl.dialects.builtin import ArrayAttr, FusedLoc, LocationAttr, NameLoc
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.dialects.memref import AllocOp, DeallocOp
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -386,11 +386,10 @@ class FunctionWriter:
 
     def _weight(self, op: rt.CallOp, weight: rt.WeightOp, place: Place, wanted: str) -> str:
         packing = weight.packing.data if weight.packing is not None else "plain"
-        groups = op.static.data.get("groups")
         return self._source.weights.constant(
             weight.key,
             packing,
-            int(groups.value.data) if isinstance(groups, IntegerAttr) else 1,
+            op.number("groups", 1),
             wanted.upper(),
             (int(place.first), int(place.length)),
         )

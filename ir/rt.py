@@ -20,12 +20,15 @@ or a part of them. The arena planner gives each `memref.alloc` an `rt.offset`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from xdsl.dialects.builtin import (
     ArrayAttr,
     BoolAttr,
+    DenseArrayBase,
     DictionaryAttr,
     IndexType,
+    IntegerAttr,
     LocationAttr,
     MemRefType,
     StringAttr,
@@ -50,7 +53,7 @@ from xdsl.printer import Printer
 from xdsl.traits import ConstantLike, Pure
 from xdsl.utils.exceptions import VerifyException
 
-from tfrc.ir.nn.base import require
+from tfrc.ir.nn.base import get_ints, require
 from tfrc.ir.shape import Dim, DimsAttr, buffer, count, element_of, shape_of, text
 
 OFFSET = "rt.offset"
@@ -304,6 +307,17 @@ class CallOp(IRDLOperation):
     def named_ins(self) -> list[tuple[str, SSAValue]]:
         """The input buffers with their names; a variadic operand repeats its name."""
         return list(zip((name.data for name in self.names), self.ins, strict=True))
+
+    def ints(self, name: str) -> tuple[int, ...]:
+        """A static fact of several integers."""
+        return get_ints(cast(DenseArrayBase, self.static.data[name]))
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """A static fact of one integer; `default` is for a call that has none of that name."""
+        value = self.static.data.get(name)
+        if value is None and default is not None:
+            return default
+        return int(cast(IntegerAttr, value).value.data)
 
     @property
     def stages(self) -> list[CallOp]:

@@ -20,9 +20,8 @@ ends in one buffer that grows to the right.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import cast
 
-from xdsl.dialects.builtin import IntegerAttr, LocationAttr, f32
+from xdsl.dialects.builtin import LocationAttr, f32
 from xdsl.dialects.func import FuncOp
 from xdsl.dialects.memref import AllocOp, DeallocOp
 from xdsl.ir import Operation, SSAValue
@@ -40,7 +39,7 @@ def joins_columns(op: rt.CallOp) -> bool:
     if op.kernel_name != "concat" or element_of(op.outs[0]) != f32:
         return False
     shape = shape_of(op.outs[0])
-    axis = cast(IntegerAttr, op.static.data["axis"]).value.data
+    axis = op.number("axis")
     is_one_row = all(dim == Dim(0, 1) for dim in shape[:-1])
     return axis == len(shape) - 1 and shape[-1].is_static and not is_one_row
 

@@ -35,7 +35,7 @@ from itertools import accumulate
 from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, MemRefType, ModuleOp
+from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.dialects.func import FuncOp
 from xdsl.dialects.memref import AllocOp, DeallocOp
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
@@ -43,7 +43,6 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from tfrc.ir import rt
-from tfrc.ir.nn.base import get_ints
 from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
 from tfrc.passes.aliases import covers_root, root
 from tfrc.passes.assignments import Assignments
@@ -236,7 +235,7 @@ def contiguous_offset(op: rt.CallOp) -> Dim | None:
         return None
     source, result = shape_of(op.ins[0]), shape_of(op.outs[0])
     begin = cast(DimsAttr, op.static.data["begin"])
-    if any(stride != 1 for stride in get_ints(cast(DenseArrayBase, op.static.data["strides"]))):
+    if any(stride != 1 for stride in op.ints("strides")):
         return None
     cut = [axis for axis, (a, b) in enumerate(zip(source, result, strict=True)) if a != b]
     if not cut:
@@ -250,7 +249,7 @@ def contiguous_offset(op: rt.CallOp) -> Dim | None:
 
 def joins_contiguously(op: rt.CallOp) -> bool:
     """Whether the inputs of a `concat` lie one after the other in its result."""
-    axis = cast(IntegerAttr, op.static.data["axis"]).value.data
+    axis = op.number("axis")
     return all(dim == ONE for dim in shape_of(op.outs[0])[:axis])
 
 

@@ -18,17 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tfrc.ir import rt
 from tfrc.ir.dtype import size_of
-from tfrc.ir.nn.base import get_ints
 from tfrc.ir.shape import Dim, DimsAttr, element_of, shape_of
 from tfrc.passes.aliases import root
 
@@ -65,12 +63,6 @@ def rows(value: SSAValue) -> Dim:
     return shape_of(value)[0]
 
 
-def axis(call: rt.CallOp, name: str = "axis") -> int:
-    """An integer attribute; -1 if there is none."""
-    value = call.static.data.get(name)
-    return int(value.value.data) if isinstance(value, IntegerAttr) else -1
-
-
 def same_rows(call: rt.CallOp) -> bool:
     """Whether what has examples has as many rows as the result."""
     (out,) = call.outs
@@ -84,21 +76,20 @@ def only(call: rt.CallOp, *names: str) -> bool:
 
 def keeps_first_axis(call: rt.CallOp) -> bool:
     """Whether a transpose leaves the examples where they are."""
-    permutation = cast("DenseArrayBase", call.static.data["permutation"])
-    return get_ints(permutation)[0] == 0
+    return call.ints("permutation")[0] == 0
 
 
 def gathers_by_row(call: rt.CallOp) -> bool:
     """Whether examples select from a constant table, or their own parts."""
     operands = dict(call.named_ins)
     if not has_examples(operands["input"]):
-        return axis(call, "batch_dims") <= 0 and rows(operands["indices"]) == rows(call.outs[0])
-    return axis(call) > 0 and only(call, "input")
+        return call.number("batch_dims", 0) <= 0 and rows(operands["indices"]) == rows(call.outs[0])
+    return call.number("axis") > 0 and only(call, "input")
 
 
 def after_first_axis(call: rt.CallOp) -> bool:
     """Whether an operation along one axis does not run across examples."""
-    return axis(call) > 0 and same_rows(call)
+    return call.number("axis") > 0 and same_rows(call)
 
 
 def products_of_rows(call: rt.CallOp) -> bool:

@@ -31,10 +31,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, ModuleOp, f32, i64
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, f32, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.dialects.memref import AllocOp, DeallocOp
 from xdsl.ir import Block, Region, SSAValue
@@ -42,7 +41,6 @@ from xdsl.passes import ModulePass
 
 from tfrc.ir import nn, rt
 from tfrc.ir.dtype import size_of
-from tfrc.ir.nn.base import get_ints
 from tfrc.ir.shape import Dim, buffer, count, element_of, shape_of
 from tfrc.passes.matching import fused_location
 
@@ -85,9 +83,7 @@ class Lines:
         operands = dict(call.named_ins)
         _, _, width, channels = shape_of(operands["input"])
         _, height, columns, filters = shape_of(call.outs[0])
-        strides, dilations, pads = (
-            attribute(call, name) for name in ("strides", "dilations", "pads")
-        )
+        strides, dilations, pads = map(call.ints, ("strides", "dilations", "pads"))
         kernel = int(shape_of(operands["filter"])[0])
         copies = call.kernel_name == "conv2d" and any(pads)
         return Lines(
@@ -101,11 +97,6 @@ class Lines:
     def needed(self, rows: int) -> int:
         """Lines of the image, zeros included, that so many lines are computed from."""
         return (rows - 1) * self.stride + self.reach
-
-
-def attribute(call: rt.CallOp, name: str) -> tuple[int, ...]:
-    """A static fact of integers."""
-    return get_ints(cast(DenseArrayBase, call.static.data[name]))
 
 
 def scratch(stages: Sequence[Lines], rows: int) -> int:
@@ -137,10 +128,9 @@ def is_stage(call: rt.CallOp) -> bool:
     if call.kernel_name not in STAGES or call.when or element_of(call.outs[0]) != f32:
         return False
     weights = shape_of(dict(call.named_ins)["filter"])
-    groups = call.static.data.get("groups")
-    pads, reach = attribute(call, "pads"), Lines.of(call).reach
+    pads, reach = call.ints("pads"), Lines.of(call).reach
     return (
-        (not isinstance(groups, IntegerAttr) or groups.value.data == 1)
+        call.number("groups", 1) == 1
         and min(pads) >= 0
         and max(pads[0], pads[2]) < reach
         and int(count(weights)) * size_of(f32) <= FILTER

@@ -145,19 +145,28 @@ impl<const N: usize> RowBands<N> {
         heights
     }
 
+    /// For each layer but the last one, the length of the lines of its result that a band needs; and that of all of them.
+    const fn windows(&self) -> ([usize; N], usize) {
+        let heights = self.heights();
+        let (mut lengths, mut sum, mut i) = ([0; N], 0, 0);
+        while i + 1 < N {
+            lengths[i] = heights[i] * self.stages[i].lines().output[1];
+            sum += lengths[i];
+            i += 1;
+        }
+        (lengths, sum)
+    }
+
     /// Length of the scratch memory: for each layer but the last one the lines of its result that a band needs, and
     /// behind them the largest padded band of a convolution.
     ///
     /// A band of `n` lines needs `m = (n - 1) * stride + (kernel - 1) * dilation + 1` lines of the input, or all if that is
     /// less; where a convolution has zeros around the image, it copies `m` lines with zeros on their sides.
     pub const fn scratch_len(&self) -> usize {
-        let heights = self.heights();
-        let (mut windows, mut padded, mut i) = (0, 0, 0);
+        let (heights, (_, windows)) = (self.heights(), self.windows());
+        let (mut padded, mut i) = (0, 0);
         while i < N {
             let lines = self.stages[i].lines();
-            if i + 1 < N {
-                windows += heights[i] * lines.output[1];
-            }
             let copied = lines.reach(heights[i]) * lines.padded;
             if copied > padded {
                 padded = copied;
@@ -243,15 +252,12 @@ fn run_band<const N: usize>(
     for i in (1..N).rev() {
         wanted[i - 1] = p.stages[i].lines().needed(&wanted[i]);
     }
-    let heights = p.heights();
     let (mut source, mut first) = (x, 0);
-    let windows: usize = (0..N - 1)
-        .map(|i| heights[i] * p.stages[i].lines().output[1])
-        .sum();
+    let (lengths, windows) = p.windows();
     let (mut free, padded) = scratch.split_at_mut(windows);
     for i in 0..N - 1 {
         let line = p.stages[i].lines().output[1];
-        let (window, behind) = take(&mut free).split_at_mut(heights[i] * line);
+        let (window, behind) = take(&mut free).split_at_mut(lengths[i]);
         let new = slide(window, line, &mut held[i], &wanted[i]);
         if !new.is_empty() {
             let place = (new.start - wanted[i].start) * line..(new.end - wanted[i].start) * line;
