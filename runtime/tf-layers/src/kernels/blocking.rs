@@ -7,12 +7,17 @@
 use std::ops::Range;
 
 use super::gemm::{Axis, Product};
+use super::grid::Grid;
 use super::threads::Threads;
 use super::tile::{self, Kernels, PANEL};
 use crate::simd::Isa;
 
-/// Below this number of multiply-adds (some 5 µs) a product stays on one thread.
-const PARALLEL_WORK: usize = 400_000;
+/// Below this number of multiply-adds (some 2.5 µs) a product stays on one thread.
+const PARALLEL_WORK: usize = 150_000;
+/// With fewer rows a product takes as long as with these: until its weights have arrived.
+const LEAST_ROWS: usize = 6;
+/// Parts for each thread: more than one, so that a thread that is late leaves some to the others.
+const PARTS_PER_THREAD: usize = 2;
 /// Elements of x that a block of tiles may touch: half of a typical second-level cache of 1 MiB.
 const BLOCK_ROWS: usize = 128 * 1024;
 /// Elements of the weights for a group of columns and a range of K: a quarter of such a cache, so that the next ones can
@@ -190,57 +195,58 @@ impl Plan {
     pub(super) fn parts(&self, p: &Product, threads: &Threads) -> Parts {
         let rows: usize = p.rows.iter().map(|axis| axis.count).product();
         let groups = p.groups.count();
-        let work = rows * p.columns * self.k * groups;
-        let mut parts = Parts {
-            tiles: self.tiles,
-            tile_parts: 1,
-            column_groups: self.column_groups,
-            column_parts: 1,
-            groups,
-        };
+        let weights = p.columns * self.k * groups;
         let count = threads.count();
-        if count > 1 && work >= PARALLEL_WORK {
-            let wanted = (PARTS_PER_THREAD * count).div_ceil(groups);
-            // What is not cut is read by every thread: cut the larger of the rows and the weights.
-            if rows >= p.columns && self.tiles >= wanted || self.column_groups < count {
-                parts.tile_parts = wanted.min(self.tiles);
-            } else {
-                parts.column_parts = wanted.min(self.column_groups);
-            }
+        let parallel = count > 1 && weights * rows.max(LEAST_ROWS) >= PARALLEL_WORK;
+        let wanted = if parallel {
+            (PARTS_PER_THREAD * count).div_ceil(groups)
+        } else {
+            1
+        };
+        // What is not cut is read by every thread, and what is cut otherwise in the next layer goes from one to the other.
+        let by_tiles = weights <= p.x.len() + rows * p.columns * groups;
+        let grid = if by_tiles {
+            Grid::new(self.tiles, self.column_groups, wanted)
+        } else {
+            Grid::new(self.column_groups, self.tiles, wanted)
+        };
+        Parts {
+            groups,
+            grid,
+            by_tiles,
         }
-        parts
     }
 }
 
-/// Parts for each thread: more than one, so that a thread that is late leaves some to the others.
-const PARTS_PER_THREAD: usize = 2;
-
 /// A division of a product in disjoint parts.
 pub(super) struct Parts {
-    pub(super) tiles: usize,
-    pub(super) tile_parts: usize,
-    pub(super) column_groups: usize,
-    pub(super) column_parts: usize,
-    pub(super) groups: usize,
+    groups: usize,
+    /// Of the tiles and the groups of columns of each group.
+    grid: Grid,
+    /// Whether a line of the grid is a tile, not a group of columns.
+    by_tiles: bool,
 }
 
 impl Parts {
     pub(super) fn count(&self) -> usize {
-        self.groups * self.tile_parts * self.column_parts
+        self.groups * self.grid.parts()
     }
 
-    /// The group, the tiles and the groups of columns of a part.
-    pub(super) fn get(&self, part: usize) -> (usize, Range<usize>, Range<usize>) {
-        let (column_part, part) = (part % self.column_parts, part / self.column_parts);
-        let (tile_part, group) = (part % self.tile_parts, part / self.tile_parts);
-        let cut = |index: usize, parts: usize, total: usize| {
-            index * total / parts..(index + 1) * total / parts
-        };
-        (
-            group,
-            cut(tile_part, self.tile_parts, self.tiles),
-            cut(column_part, self.column_parts, self.column_groups),
-        )
+    /// The group, the tiles and the groups of columns of the pieces of a part.
+    pub(super) fn get(
+        &self,
+        part: usize,
+    ) -> impl Iterator<Item = (usize, Range<usize>, Range<usize>)> {
+        let (group, part) = (part / self.grid.parts(), part % self.grid.parts());
+        let by_tiles = self.by_tiles;
+        self.grid.part(part).map(move |(lines, units)| {
+            let (tiles, columns) = if by_tiles {
+                (lines, units)
+            } else {
+                (units, lines)
+            };
+            (group, tiles, columns)
+        })
     }
 }
 

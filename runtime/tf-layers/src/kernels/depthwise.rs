@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use super::block::Block;
+use super::grid::Grid;
 use super::product;
 use super::threads::{SendPtr, Threads};
 use super::unroll::unroll;
@@ -37,6 +38,8 @@ pub(crate) struct Depthwise<'a> {
 const BLOCK: usize = 64;
 /// Below this number of multiply-adds (some 5 µs) a layer stays on one thread.
 const PARALLEL_WORK: usize = 100_000;
+/// Parts for each thread: more than one, so that a thread that is late leaves some to the others.
+const PARTS_PER_THREAD: usize = 2;
 
 impl Depthwise<'_> {
     fn out_channels(&self) -> usize {
@@ -84,22 +87,30 @@ impl Depthwise<'_> {
         let blocks = channels.div_ceil(BLOCK);
         let count = threads.count();
         let wanted = if count > 1 && out.len() * taps >= PARALLEL_WORK {
-            4 * count
+            PARTS_PER_THREAD * count
         } else {
             1
         };
-        let line_parts = wanted.div_ceil(self.batch * blocks).min(out_height);
+        // Lines first, as the layers before and behind are cut.
+        let grid = Grid::new(self.batch * out_height, blocks, wanted);
         let out = SendPtr(out.as_mut_ptr());
-        threads.run(self.batch * blocks * line_parts, |part| {
-            let (lines, part) = (part % line_parts, part / line_parts);
-            let (block, image) = (part % blocks, part / blocks);
-            dispatch(Part {
-                layer: self,
-                x: self.x[image * image_in..].as_ptr(),
-                out: out.get().wrapping_add(image * image_out),
-                lines: lines * out_height / line_parts..(lines + 1) * out_height / line_parts,
-                channels: block * BLOCK..channels.min((block + 1) * BLOCK),
-            });
+        threads.run(grid.parts(), |part| {
+            for (mut lines, blocks) in grid.part(part) {
+                while !lines.is_empty() {
+                    let (image, first) = (lines.start / out_height, lines.start % out_height);
+                    let end = out_height.min(first + lines.len());
+                    for block in blocks.clone() {
+                        dispatch(Part {
+                            layer: self,
+                            x: self.x[image * image_in..].as_ptr(),
+                            out: out.get().wrapping_add(image * image_out),
+                            lines: first..end,
+                            channels: block * BLOCK..channels.min((block + 1) * BLOCK),
+                        });
+                    }
+                    lines.start += end - first;
+                }
+            }
         });
     }
 }

@@ -217,9 +217,10 @@ impl Product<'_> {
         let out = SendPtr(out.as_mut_ptr());
         let parts = plan.parts(&self, threads);
         threads.run(parts.count(), |part| {
-            let (group, tiles, columns) = parts.get(part);
-            // SAFETY: `parts` are disjoint, and the assertions above bound what they touch.
-            unsafe { self.part(&plan, group, tiles, columns, out.get()) }
+            for (group, tiles, columns) in parts.get(part) {
+                // SAFETY: `parts` are disjoint, and the assertions above bound what they touch.
+                unsafe { self.part(&plan, group, tiles, columns, out.get()) }
+            }
         });
     }
 

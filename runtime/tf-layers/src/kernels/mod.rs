@@ -6,6 +6,7 @@ pub(crate) mod block;
 pub(crate) mod blocking;
 pub(crate) mod depthwise;
 pub(crate) mod gemm;
+mod grid;
 pub(crate) mod pack;
 pub(crate) mod threads;
 mod tile;
