@@ -10,6 +10,7 @@ use crate::kernels::threads::Threads;
 use crate::math::{maximum, minimum};
 use crate::parallel::part;
 use crate::simd::{Simd, WithSimd, dispatch};
+use column::Columns;
 
 /// What an axis is reduced to. Of no elements at all: 0, NaN, -∞, ∞ and 1, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +135,16 @@ folds! {
 }
 
 fn run<F: Fold>(threads: &Threads, p: &Reduce, x: &[f32], out: &mut [f32]) {
+    let few = out.len() < threads.count() * p.inner;
+    if few && p.inner > 1 && p.reduced > 1 && x.len() >= PART {
+        let (x, out) = (
+            x.chunks_exact(p.reduced * p.inner),
+            out.chunks_exact_mut(p.inner),
+        );
+        return x
+            .zip(out)
+            .for_each(|(x, out)| by_rows::<F>(threads, x, out));
+    }
     let least = PART / p.reduced.max(1) + 1;
     let length = part(threads, out.len(), 16, least);
     threads.for_each_chunk(out, length, |index, out| {
@@ -145,6 +156,50 @@ fn run<F: Fold>(threads: &Threads, p: &Reduce, x: &[f32], out: &mut [f32]) {
             out,
         });
     });
+}
+
+/// Columns that are reduced at once.
+const WIDTH: usize = 1024;
+
+/// Reduces rows onto each other, each run of them on a thread: that which wrote these rows, as a layer shares out lines.
+fn by_rows<F: Fold>(threads: &Threads, x: &[f32], out: &mut [f32]) {
+    let pitch = out.len();
+    let runs = column::runs(x.len() / pitch);
+    let mut results = [F::START; column::RUNS * WIDTH];
+    for (index, out) in out.chunks_mut(WIDTH).enumerate() {
+        let width = out.len();
+        threads.for_each_chunk(&mut results, WIDTH, |run, result| {
+            dispatch(Rows::<F> {
+                fold: std::marker::PhantomData,
+                columns: Columns {
+                    x,
+                    pitch,
+                    runs: &[runs[run].clone()],
+                    first: index * WIDTH,
+                },
+                out: &mut result[..width],
+            });
+        });
+        let [a, b, c, d] = std::array::from_fn(|run| &results[run * WIDTH..][..width]);
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = F::fold_scalar(F::fold_scalar(a[i], b[i]), F::fold_scalar(c[i], d[i]));
+        }
+    }
+}
+
+struct Rows<'a, F> {
+    fold: std::marker::PhantomData<F>,
+    columns: Columns<'a, 1>,
+    out: &'a mut [f32],
+}
+
+impl<F: Fold> WithSimd for Rows<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        self.columns.fold::<S, F>(s, self.out);
+    }
 }
 
 struct Part<'a, F> {
@@ -175,12 +230,18 @@ impl<F: Fold> WithSimd for Part<'_, F> {
             }
             return;
         }
+        let runs = column::runs(reduced);
         let (mut position, mut rest) = (self.start, self.out);
         while !rest.is_empty() {
             let (outer, first) = (position / inner, position % inner);
             let (out, tail) = rest.split_at_mut((inner - first).min(rest.len()));
-            let x = &self.x[outer * reduced * inner..][..reduced * inner];
-            column::fold::<S, F>(s, x, inner, first, out);
+            let columns = Columns {
+                x: &self.x[outer * reduced * inner..][..reduced * inner],
+                pitch: inner,
+                runs: &runs,
+                first,
+            };
+            columns.fold::<S, F>(s, out);
             position += out.len();
             rest = tail;
         }
