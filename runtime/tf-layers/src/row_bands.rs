@@ -175,12 +175,27 @@ impl<const N: usize> RowBands<N> {
         }
         windows + padded
     }
+
+    /// With the widest bands of which `count` fit the scratch memory of `length` elements, each thread its own; None if the
+    /// bands would be so narrow that lines are moved more often than every second one is computed.
+    fn narrowed(&self, count: usize, length: usize) -> Option<Self> {
+        let overlap = |stage: &Stage| {
+            let Lines { extent, stride, .. } = stage.lines();
+            extent.saturating_sub(stride).div_ceil(stride)
+        };
+        let least = 2 * self.stages.iter().map(overlap).max().unwrap_or(0);
+        (least.max(1)..=self.rows)
+            .rev()
+            .map(|rows| Self { rows, ..*self })
+            .find(|narrow| count > 1 && narrow.scratch_len() <= length / count)
+    }
 }
 
 /// Runs the layers of `p` on images `x`; the last one adds `residual`, and its result may be columns of `out`. The batch size
 /// follows from the length of `out`.
 ///
-/// `operands` are the weights and the bias of each layer; `scratch` has at least `p.scratch_len()` elements.
+/// `operands` are the weights and the bias of each layer; `scratch` has at least `p.scratch_len()` elements, in which several
+/// threads run narrower bands, each of lines of its own.
 ///
 /// # Panics
 /// If a length does not fit.
@@ -213,23 +228,73 @@ pub fn row_bands<const N: usize>(
         "row_bands: the scratch memory has {} elements, fewer than {needed}",
         scratch.len()
     );
-    for image in 0..batch {
-        let x = &x[image * image_in..][..image_in];
+    let images = Images {
+        x,
+        operands,
+        residual,
+    };
+    let (count, lines) = (threads.count(), batch * height);
+    let Some(narrow) = p.narrowed(count, scratch.len()) else {
+        return images.bands(threads, p, 0..lines, scratch, out);
+    };
+    // Lines next to each other on each thread, as other layers share out theirs.
+    let together = lines.div_ceil(count).max(1);
+    let each = scratch.len() / count;
+    threads.for_each_chunk_with(
+        out,
+        (together * wide).max(1),
+        scratch,
+        each,
+        |index, out, scratch| {
+            let lines = index * together..lines.min((index + 1) * together);
+            images.bands(&Threads::single(), &narrow, lines, scratch, out);
+        },
+    );
+}
+
+/// What the layers read.
+struct Images<'a, const N: usize> {
+    x: &'a [f32],
+    operands: [(&'a [f32], Option<&'a [f32]>); N],
+    residual: Option<&'a [f32]>,
+}
+
+impl<const N: usize> Images<'_, N> {
+    /// Computes some lines of the last results, counted over all images, into `out`.
+    fn bands(
+        &self,
+        threads: &Threads,
+        p: &RowBands<N>,
+        mut lines: Range<usize>,
+        scratch: &mut [f32],
+        mut out: &mut [f32],
+    ) {
+        let [height, line] = p.stages[N - 1].lines().output;
+        let image_in = p.stages[0].lines().input.iter().product::<usize>();
+        let wide = out.len() / lines.len().max(1);
         let mut held = [const { 0..0 }; N];
-        for begin in (0..height).step_by(p.rows) {
-            let end = height.min(begin + p.rows);
-            let band = image * height + begin..image * height + end;
+        while !lines.is_empty() {
+            let (image, begin) = (lines.start / height, lines.start % height);
+            if begin == 0 {
+                held = [const { 0..0 }; N];
+            }
+            let end = height.min(begin + p.rows.min(lines.len()));
+            let band = lines.start..lines.start + end - begin;
+            let here;
+            (here, out) = take(&mut out).split_at_mut(band.len() * wide);
             run_band(
                 threads,
                 p,
                 begin..end,
-                x,
-                operands,
-                residual.map(|residual| &residual[band.start * line..band.end * line]),
+                &self.x[image * image_in..][..image_in],
+                self.operands,
+                self.residual
+                    .map(|residual| &residual[band.start * line..band.end * line]),
                 &mut held,
                 scratch,
-                &mut out[band.start * wide..band.end * wide],
+                here,
             );
+            lines.start = band.end;
         }
     }
 }

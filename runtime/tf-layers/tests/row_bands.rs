@@ -81,7 +81,7 @@ fn check<const N: usize>(batch: usize, layers: [Layer; N]) {
     let takes_residual = matches!(layers[N - 1].stage, Stage::Conv2d(_));
     let residuals = [None, takes_residual.then(|| random(outputs, 6))];
     let stages = layers.each_ref().map(|layer| layer.stage);
-    let threads = [Threads::single(), Threads::new(2)];
+    let threads = [1, 2, 3].map(Threads::new);
     for residual in residuals.iter().map(Option::as_deref) {
         for isa in Isa::available() {
             isa.force(|| {
@@ -92,8 +92,9 @@ fn check<const N: usize>(batch: usize, layers: [Layer; N]) {
                 }
                 for rows in 1..=layers[N - 1].output[0] + 1 {
                     let p = RowBands::new(stages, rows);
-                    for threads in &threads {
-                        let mut scratch = vec![f32::NAN; p.scratch_len()];
+                    // The second time with enough for bands of each thread's own.
+                    for (threads, factor) in threads.iter().flat_map(|t| [(t, 1), (t, t.count())]) {
+                        let mut scratch = vec![f32::NAN; factor * p.scratch_len()];
                         let mut out = vec![f32::NAN; outputs];
                         let operands = layers
                             .each_ref()

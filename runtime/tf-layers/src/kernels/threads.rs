@@ -91,17 +91,45 @@ impl Threads {
         length: usize,
         body: impl Fn(usize, &mut [T]) + Sync,
     ) {
+        self.for_each_chunk_with(out, length, &mut [(); 0], 0, |index, out, _| {
+            body(index, out);
+        });
+    }
+
+    /// As [`Threads::for_each_chunk`], with `each` elements of `scratch` for each chunk.
+    ///
+    /// # Panics
+    /// If `length` is zero, the scratch memory is too short, or as [`Threads::run`].
+    pub(crate) fn for_each_chunk_with<T: Send, U: Send>(
+        &self,
+        out: &mut [T],
+        length: usize,
+        scratch: &mut [U],
+        each: usize,
+        body: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+    ) {
         assert!(length > 0, "Threads::for_each_chunk: chunks of no elements");
         let total = out.len();
-        let start = SendPtr(out.as_mut_ptr());
-        self.run(total.div_ceil(length), |index| {
+        let count = total.div_ceil(length);
+        assert!(
+            count.saturating_mul(each) <= scratch.len(),
+            "Threads::for_each_chunk: too little scratch memory"
+        );
+        let (start, scratch) = (SendPtr(out.as_mut_ptr()), SendPtr(scratch.as_mut_ptr()));
+        self.run(count, |index| {
             let offset = index * length;
-            // SAFETY: `run` calls with each index once, so the chunks are disjoint parts of `out`, which is borrowed
-            // for the call; the last one ends at `total`.
-            let chunk = unsafe {
-                std::slice::from_raw_parts_mut(start.get().add(offset), length.min(total - offset))
+            // SAFETY: `run` calls with each index once, so the chunks are disjoint parts of `out` and `scratch`, which are
+            // borrowed for the call; the last one of `out` ends at `total`, and `scratch` has `each` for every index.
+            let (chunk, scratch) = unsafe {
+                (
+                    std::slice::from_raw_parts_mut(
+                        start.get().add(offset),
+                        length.min(total - offset),
+                    ),
+                    std::slice::from_raw_parts_mut(scratch.get().add(index * each), each),
+                )
             };
-            body(index, chunk);
+            body(index, chunk, scratch);
         });
     }
 }
