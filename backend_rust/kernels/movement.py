@@ -27,11 +27,11 @@ def copy(call: Call) -> Printed:
 
 @prints("transpose")
 def transpose(call: Call) -> Printed:
-    """`transpose(&SWAP, input, out)`."""
+    """`transpose(threads, &SWAP, input, out)`."""
     x = call.operand("input")
     permutation = rust.array(call.ints("permutation"))
     params = f"Transpose::new({rust.dims(x.shape)}, {permutation})"
-    return Printed("transpose", [x.slice, call.out.slice], params, rank=x.rank)
+    return Printed("transpose", [x.slice, call.out.slice], params, threads=True, rank=x.rank)
 
 
 @prints("slice")

@@ -429,7 +429,7 @@ pub(crate) fn movement_arena(n: usize) -> usize {
 #[allow(clippy::type_complexity, reason = "one for each output of the signature")]
 pub(crate) fn movement(
     weights: &Weights,
-    _threads: &Threads,
+    threads: &Threads,
     arena: &mut Arena,
     n: usize,
     x: &[f32],
@@ -454,7 +454,7 @@ pub(crate) fn movement(
     // transpose
     let transpose_0: Part<f32> = part(0, [n, 4, 8]);
     let out = arena.part_mut(transpose_0);
-    transpose(&Transpose::new([n, 8, 4], [0, 2, 1]), x, out);
+    transpose(threads, &Transpose::new([n, 8, 4], [0, 2, 1]), x, out);
 
     // slice
     let slice_0: Part<f32> = part(128 * n, [n, 4, 4]);

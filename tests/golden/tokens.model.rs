@@ -91,7 +91,7 @@ pub(crate) fn match_(
     // transpose
     let transpose_0: Part<f32> = part(64, [2, 3]);
     let (input, out) = arena.parts(scale_truediv, transpose_0);
-    transpose(&TRANSPOSE_0, input, out);
+    transpose(threads, &TRANSPOSE_0, input, out);
 
     Ok(transpose_0)
 }

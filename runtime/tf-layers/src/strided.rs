@@ -1,11 +1,17 @@
 //! Copies out of a tensor with any stride along each axis: what slices, broadcasts, tiles and transposes have in common.
 
+use crate::kernels::threads::Threads;
+use crate::parallel::part;
+
 /// Side of the square blocks in which two axes are exchanged: one cache line of f32.
 const BLOCK: usize = 16;
 
 /// Columns of the output that are written before the next rows, so that the source's cache lines are used up while they are in
 /// the second-level cache.
 const PANEL: usize = 256;
+
+/// The least number of elements that is worth a second thread.
+const PART: usize = 4096;
 
 /// A sequence of at most `MAX` axes, each with its length and the distance of neighbours in the source. (A tile of a tensor of
 /// rank 8 has two axes for each of the tensor's.)
@@ -84,6 +90,33 @@ impl<const MAX: usize> Walk<MAX> {
             }
             _ => copy_runs(x, start.cast_signed(), axes, out),
         }
+    }
+}
+
+impl<const MAX: usize> Walk<MAX> {
+    /// [`Walk::copy`] from the first element on, each thread some of the outermost axis.
+    pub(crate) fn copy_shared<T: Copy + Send + Sync>(
+        &self,
+        threads: &Threads,
+        x: &[T],
+        out: &mut [T],
+    ) {
+        let Some(&Axis { length, stride }) = self.axes().first() else {
+            return self.copy(x, 0, out);
+        };
+        let run = out.len() / length.max(1);
+        let together = part(threads, out.len(), BLOCK, PART)
+            .div_ceil(run.max(1))
+            .next_multiple_of(if stride == 1 { BLOCK } else { 1 });
+        if out.is_empty() || together >= length {
+            return self.copy(x, 0, out);
+        }
+        threads.for_each_chunk(out, together * run, |index, out| {
+            let first = index * together;
+            let mut walk = *self;
+            walk.axes[0].length = together.min(length - first);
+            walk.copy(x, first * stride.unsigned_abs(), out);
+        });
     }
 }
 

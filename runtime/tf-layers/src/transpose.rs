@@ -1,5 +1,6 @@
 //! Axes in another order.
 
+use crate::kernels::threads::Threads;
 use crate::strided::{Walk, strides};
 
 /// `out` has axis `permutation[i]` of `x` as its axis `i`: TensorFlow's `Transpose`.
@@ -34,7 +35,12 @@ impl<const R: usize> Transpose<R> {
 ///
 /// # Panics
 /// If a length does not fit the shape.
-pub fn transpose<T: Copy, const R: usize>(p: &Transpose<R>, x: &[T], out: &mut [T]) {
+pub fn transpose<T: Copy + Send + Sync, const R: usize>(
+    threads: &Threads,
+    p: &Transpose<R>,
+    x: &[T],
+    out: &mut [T],
+) {
     assert_eq!(
         x.len(),
         p.shape.iter().product(),
@@ -46,7 +52,7 @@ pub fn transpose<T: Copy, const R: usize>(p: &Transpose<R>, x: &[T], out: &mut [
     for axis in p.permutation {
         walk.push(p.shape[axis], strides[axis]);
     }
-    walk.copy(x, 0, out);
+    walk.copy_shared(threads, x, out);
 }
 
 #[cfg(test)]
@@ -64,9 +70,15 @@ mod tests {
             }
             x[flat(&shape, &source)]
         });
-        let mut out = vec![0; x.len()];
-        transpose(&Transpose::new(shape, permutation), &x, &mut out);
-        assert_eq!(out, expected, "{shape:?} {permutation:?}");
+        for threads in [1, 2, 3] {
+            let mut out = vec![0; x.len()];
+            let p = Transpose::new(shape, permutation);
+            transpose(&Threads::new(threads), &p, &x, &mut out);
+            assert_eq!(
+                out, expected,
+                "{shape:?} {permutation:?}, {threads} threads"
+            );
+        }
     }
 
     #[test]
@@ -90,6 +102,15 @@ mod tests {
                 check([rows, columns], [1, 0]);
             }
         }
+    }
+
+    #[test]
+    fn shared_among_threads() {
+        check([128, 4, 40], [1, 0, 2]);
+        check([128, 4, 40], [1, 2, 0]);
+        check([5, 70, 60], [0, 2, 1]);
+        check([121, 203], [1, 0]);
+        check([2, 3, 5000], [1, 0, 2]);
     }
 
     #[test]
