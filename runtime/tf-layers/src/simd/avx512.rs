@@ -136,7 +136,7 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn prefetch(self, x: *const f32) {
         // SAFETY: a prefetch does not fault, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(x.cast()) }
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
     }
 
     methods! {

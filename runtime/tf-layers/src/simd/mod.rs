@@ -178,7 +178,7 @@ pub trait Simd: Copy + Send + Sync + sealed::Sealed + 'static {
     /// `out` is valid for writes of `count` elements, and `count <= LANES`.
     unsafe fn store_ptr_partial(self, v: Self::F32, out: *mut f32, count: usize);
 
-    /// Asks for the cache line at `x` to be brought into the second-level cache; any address is allowed.
+    /// Asks for the cache line at `x` to be brought into the caches; any address is allowed.
     #[inline(always)]
     fn prefetch(self, x: *const f32) {
         let _ = x;
