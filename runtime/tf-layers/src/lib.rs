@@ -21,6 +21,7 @@
 #![deny(unsafe_code)]
 
 mod activation;
+mod aligned_bytes;
 mod arena;
 mod batch_matmul;
 mod columns;
@@ -53,7 +54,8 @@ mod transpose;
 mod weights;
 
 pub use activation::Activation;
-pub use arena::{ALIGNMENT, Arena, Element, MAX_EXCLUSIVE_PARTS, Part, Parts};
+pub use aligned_bytes::ALIGNMENT;
+pub use arena::{Arena, Element, MAX_EXCLUSIVE_PARTS, Part, Parts};
 pub use batch_matmul::{BatchMatmul, batch_matmul};
 pub use columns::{Columns, copy_columns};
 pub use conv::{

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::arena::{AlignedBytes, Element, Part, Parts};
+use crate::aligned_bytes::AlignedBytes;
+use crate::arena::{Element, Part, Parts};
 use crate::error::Error;
 
 const _: () = assert!(
