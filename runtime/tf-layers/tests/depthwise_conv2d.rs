@@ -133,6 +133,22 @@ fn every_padding() {
     }
 }
 
+/// Lines are computed in pairs, of which any may be outside of the image.
+#[test]
+fn every_height() {
+    for height in 1..=9 {
+        for (top, bottom) in [(0, 2), (1, 1), (2, 0), (3, 4)] {
+            for width in [7, 8] {
+                Case {
+                    pads: [top, 1, bottom, 1],
+                    ..case([height, width], 24, [3, 3])
+                }
+                .check();
+            }
+        }
+    }
+}
+
 #[test]
 fn dilations() {
     for dilations in [[2, 2], [1, 3], [3, 1]] {

@@ -3,6 +3,7 @@
 //!
 //! A tile is some output pixels of a line times one vector of channels. Each input column is loaded once for a line of
 //! the filter, and its taps are unrolled; columns outside of the image are left out, so that no padded copy is needed.
+//! With registers enough, a tile has two lines of output pixels, as their filters share most lines.
 //! Neighbouring vectors of channels form a block, whose pixels and weights are on neighbouring cache lines.
 
 use std::ops::Range;
@@ -139,9 +140,15 @@ impl WithSimd for Part<'_> {
         // Tiles of seven pixels suit the sizes of ImageNet's networks; four leave less over of other widths.
         let width = layer.output[1];
         let wide = width.next_multiple_of(7) <= width.next_multiple_of(4) + width / 7;
+        // Nine taps and fourteen sums.
+        let registers = const { matches!(S::ISA, Isa::Avx512 | Isa::Neon) };
+        let pairs =
+            registers && layer.kernel[0] == 3 && layer.strides[0] == 1 && layer.dilations[0] == 1;
         // SAFETY: as above.
         unsafe {
             match (plain, layer.kernel[1], layer.strides[1], wide) {
+                (true, 3, 1, true) if pairs => self.lines::<S, Pair<7>>(s),
+                (true, 3, 1, false) if pairs => self.lines::<S, Pair<4>>(s),
                 (true, 3, 1, true) => self.lines::<S, Unrolled<3, 1, 7>>(s),
                 (true, 3, 1, false) => self.lines::<S, Unrolled<3, 1, 4>>(s),
                 (true, 3, 2, _) => self.lines::<S, Unrolled<3, 2, 4>>(s),
@@ -159,8 +166,8 @@ struct Tile<'a> {
     layer: &'a Depthwise<'a>,
     /// The first line of the image under the filter, column zero, first channel.
     x: *const f32,
-    /// Lines of the filter within the image.
-    lines: usize,
+    /// The lines within the image, of those under the filters of all lines of the tile.
+    lines: Range<usize>,
     /// The weights of the first of them, at the channel.
     weights: *const f32,
     /// Bias at the channel, or null.
@@ -182,8 +189,12 @@ struct Tile<'a> {
 
 /// How a tile is computed.
 trait Body {
-    /// Pixels of a tile.
+    /// Pixels of a line of a tile.
     const WIDTH: usize;
+    /// Lines of a tile.
+    const LINES: usize = 1;
+    /// What computes the lines that are left over.
+    type Rest: Body;
 
     /// Computes a tile; with `WHOLE` all columns are within the image, and all pixels and channels exist.
     ///
@@ -199,6 +210,23 @@ impl Part<'_> {
     /// The layer's lengths are checked, and no other thread writes these channels of these lines.
     #[inline(always)]
     unsafe fn lines<S: Simd, B: Body>(&self, s: S) {
+        let Range { start, end } = self.lines;
+        let left = end - (end - start) % B::LINES;
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.tiles::<S, B>(s, start..left);
+            if const { B::LINES > 1 } {
+                self.tiles::<S, B::Rest>(s, left..end);
+            }
+        }
+    }
+
+    /// Computes some lines of the part, a multiple of those of a tile.
+    ///
+    /// # Safety
+    /// As for [`Part::lines`].
+    #[inline(always)]
+    unsafe fn tiles<S: Simd, B: Body>(&self, s: S, lines: Range<usize>) {
         let layer = self.layer;
         let [height, width] = layer.input.map(|size| size as isize);
         let (in_channels, channels) = (layer.channels, layer.out_channels());
@@ -210,17 +238,18 @@ impl Part<'_> {
         let span = ((B::WIDTH - 1) * layer.strides[1]
             + (layer.kernel[1] - 1) * layer.dilations[1]
             + 1) as isize;
-        for y in self.lines.clone() {
+        let window = layer.kernel[0] + B::LINES - 1;
+        for y in lines.step_by(B::LINES) {
             let top = (y * layer.strides[0]) as isize - layer.pads[0] as isize;
             let dilation = layer.dilations[0] as isize;
-            // Lines `first..end` of the filter are within the image.
+            // Lines `first..end` of those under the filter are within the image.
             let first = if top < 0 {
                 (-top + dilation - 1) / dilation
             } else {
                 0
             };
             let end = ((height - top + dilation - 1) / dilation)
-                .clamp(first, (layer.kernel[0] as isize).max(first));
+                .clamp(first, (window as isize).max(first));
             let line = (top + first * dilation) * width * in_channels as isize;
             let tap = first as usize * layer.kernel[1] * channels;
             for left in (0..out_width).step_by(B::WIDTH) {
@@ -235,7 +264,7 @@ impl Part<'_> {
                             .x
                             .wrapping_offset(line)
                             .wrapping_add(channel / layer.multiplier),
-                        lines: (end - first) as usize,
+                        lines: first as usize..end as usize,
                         weights: layer.weights.as_ptr().wrapping_add(tap + channel),
                         bias: layer
                             .bias
@@ -263,9 +292,10 @@ impl Part<'_> {
             if rest {
                 let first = y * out_width * channels + self.channels.start;
                 let first = self.out.wrapping_add(first);
-                // SAFETY: these channels of this line were just written, and belong to this part.
-                let line = unsafe { Block::new(first, out_width, channels, self.channels.len()) };
-                layer.activation.apply_block(line);
+                let pixels = B::LINES * out_width;
+                // SAFETY: these channels of these lines were just written, and belong to this part.
+                let lines = unsafe { Block::new(first, pixels, channels, self.channels.len()) };
+                layer.activation.apply_block(lines);
             }
         }
     }
@@ -347,8 +377,19 @@ const fn pixel_of(column: usize, tap: usize, stride: usize) -> usize {
     }
 }
 
+/// Of a 3x3 filter, the index of the tap in column `tap` that is over a line of the image for a line of the tile,
+/// `usize::MAX` for none.
+const fn tap_of(line: usize, out: usize, tap: usize) -> usize {
+    if line >= out && line - out < 3 {
+        (line - out) * 3 + tap
+    } else {
+        usize::MAX
+    }
+}
+
 impl<const K: usize, const STRIDE: usize, const WIDTH: usize> Body for Unrolled<K, STRIDE, WIDTH> {
     const WIDTH: usize = WIDTH;
+    type Rest = Self;
 
     #[inline(always)]
     unsafe fn tile<S: Simd, const WHOLE: bool, const VECTOR: bool>(s: S, t: &Tile) {
@@ -366,7 +407,7 @@ impl<const K: usize, const STRIDE: usize, const WIDTH: usize> Body for Unrolled<
             let mut acc = [t.seed::<S, VECTOR>(s); WIDTH];
             let mut line = t.x.wrapping_offset(t.column * channels as isize);
             let mut weights = t.weights;
-            for _ in 0..t.lines {
+            for _ in 0..t.lines.len() {
                 let mut taps = [s.zero(); K];
                 unroll!(8, TAP, K, {
                     taps[TAP] = t.load::<S, VECTOR>(s, weights.add(TAP * channels));
@@ -394,11 +435,72 @@ impl<const K: usize, const STRIDE: usize, const WIDTH: usize> Body for Unrolled<
     }
 }
 
+/// Two lines of `WIDTH` pixels of a 3x3 filter; no stride, no dilation, no channel multiplier.
+struct Pair<const WIDTH: usize>;
+
+impl<const WIDTH: usize> Body for Pair<WIDTH> {
+    const WIDTH: usize = WIDTH;
+    const LINES: usize = 2;
+    type Rest = Unrolled<3, 1, WIDTH>;
+
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const WHOLE: bool, const VECTOR: bool>(s: S, t: &Tile) {
+        let channels = t.layer.channels;
+        let width = t.layer.input[1] as isize;
+        // Columns within the image.
+        let columns = if WHOLE {
+            0..width
+        } else {
+            -t.column..width - t.column
+        };
+        // SAFETY: the lines and columns are within the image, the taps within the filter, the pixels are those that exist.
+        unsafe {
+            let mut acc = [[t.seed::<S, VECTOR>(s); WIDTH]; 2];
+            let above = t.lines.start;
+            let weights = t.weights.wrapping_sub(above * 3 * channels);
+            let mut taps = [s.zero(); 9];
+            unroll!([0 1 2 3 4 5 6 7 8], TAP, {
+                taps[TAP] = t.load::<S, VECTOR>(s, weights.add(TAP * channels));
+            });
+            let first = t.x.wrapping_sub(above * t.layer.input[1] * channels);
+            let first = first.wrapping_offset(t.column * channels as isize);
+            unroll!([0 1 2 3], LINE, {
+                if t.lines.contains(&LINE) {
+                    let line = first.wrapping_add(LINE * t.layer.input[1] * channels);
+                    unroll!(14, COLUMN, WIDTH + 2, {
+                        if WHOLE || columns.contains(&(COLUMN as isize)) {
+                            let x = t.load::<S, VECTOR>(s, line.wrapping_add(COLUMN * channels));
+                            unroll!([0 1], OUT, {
+                                unroll!([0 1 2], TAP, {
+                                    let (tap, pixel) =
+                                        const { (tap_of(LINE, OUT, TAP), pixel_of(COLUMN, TAP, 1)) };
+                                    if tap < 9 && pixel < WIDTH {
+                                        acc[OUT][pixel] = s.mul_add(x, taps[tap], acc[OUT][pixel]);
+                                    }
+                                });
+                            });
+                        }
+                    });
+                }
+            });
+            unroll!([0 1], OUT, {
+                unroll!(8, PIXEL, WIDTH, {
+                    if WHOLE || PIXEL < t.pixels {
+                        let index = OUT * t.layer.output[1] + PIXEL;
+                        t.store::<S, VECTOR>(s, index, acc[OUT][PIXEL]);
+                    }
+                });
+            });
+        }
+    }
+}
+
 /// Any size, stride, dilation and channel multiplier.
 struct General;
 
 impl Body for General {
     const WIDTH: usize = 4;
+    type Rest = Self;
 
     #[inline(always)]
     unsafe fn tile<S: Simd, const WHOLE: bool, const VECTOR: bool>(s: S, t: &Tile) {
@@ -410,7 +512,7 @@ impl Body for General {
             let mut acc = [t.seed::<S, VECTOR>(s); 4];
             let mut line = t.x;
             let mut weights = t.weights;
-            for _ in 0..t.lines {
+            for _ in 0..t.lines.len() {
                 for tap in 0..layer.kernel[1] {
                     let w = t.load::<S, VECTOR>(s, weights);
                     weights = weights.wrapping_add(layer.out_channels());

@@ -1,8 +1,14 @@
 //! Loops that are unrolled before the compiler sees them.
 
 /// Pastes `body` for each `index` from 0 to below `count`, as a constant; `count` is constant and at most the number
-/// that stands first: 1, 4, 8 or 14.
+/// that stands first: 1, 4, 8 or 14. Or for each `index` of a list.
 macro_rules! unroll {
+    ([$($literal:literal)+], $index:ident, $body:block) => {{ $(
+        {
+            const $index: usize = $literal;
+            $body
+        }
+    )+ }};
     (1, $index:ident, $count:expr, $body:block) => {
         unroll!(@ $index, $count, $body, 0)
     };
