@@ -35,12 +35,21 @@ def speedups(times: dict[str, dict[str, float]]) -> Iterator[str]:
         yield f"| {model}{load} | {' | '.join(cells)} |"
 
 
+def noted(results: dict[str, Any]) -> Iterator[str]:
+    """What held of the machine meanwhile, if someone has written it there; a new run removes it."""
+    note = results["machine"].get("note")
+    if note:
+        yield note
+        yield ""
+
+
 def write() -> None:
     """Write the report."""
     results: dict[str, Any] = json.loads((report.RESULTS / "threads.json").read_text())
     times = report.medians(results, "median_ms")
     text = [
         *report.header(results, "Threads", "make bench-threads"),
+        *noted(results),
         *report.markdown("Time of a run, ms", times, 3),
         "## Times as fast with two threads",
         "",
