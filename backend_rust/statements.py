@@ -336,14 +336,15 @@ class FunctionWriter:
     def _outs(self, op: rt.CallOp, base: str, borrows: Borrows) -> list[Operand]:
         outs: list[Operand] = []
         for i, value in enumerate(op.outs):
-            local = self._scope.free(f"out_{i}") if len(op.outs) > 1 else "out"
+            # `row_bands` alone has more than one result: the second is the mean of the first.
+            local = self._scope.free("mean") if i else "out"
             type_ = rust.element(element_of(value), f"a result of {op.kernel_name}")
             place = self._places[value]
             if isinstance(place.base.owner, rt.VariableOp):
                 self.writes_state = True
                 borrows.variables.writes.append(Loan(local, self._variable(place), type_))
             else:
-                wanted, is_free = base if i == 0 else f"{base}_{i}", i == 0
+                wanted, is_free = f"{base}_mean" if i else base, not i
                 if value in self._columns:
                     wanted, is_free = self._concatenation(value), False
                 part = self._buffer(value, wanted, is_free)

@@ -321,7 +321,12 @@ class CallOp(IRDLOperation):
 
     @property
     def stages(self) -> list[CallOp]:
-        """The calls in the body of `row_bands`, of which the last computes the result."""
+        """The calls in the body of `row_bands` on lines, of which the last computes the result."""
+        return [call for call in self.inner_calls if call.kernel_name != "mean"]
+
+    @property
+    def inner_calls(self) -> list[CallOp]:
+        """The calls in the body: the `stages` of `row_bands`, and the mean of the last result."""
         ops = self.body.block.ops if self.body is not None else ()
         return [op for op in ops if isinstance(op, CallOp)]
 
@@ -342,6 +347,25 @@ class CallOp(IRDLOperation):
                 f"rt.call @{self.kernel_name}: {len(self.names)} names for {len(self.ins)} operands"
             )
         require(len(self.outs) > 0, f"rt.call @{self.kernel_name}: writes nothing")
+        if self.kernel_name == "row_bands":
+            self._verify_bands()
+
+    def _verify_bands(self) -> None:
+        require(self.body is not None and bool(self.stages), "rt.call @row_bands: has no stages")
+        assert self.body is not None
+        arguments = self.body.block.args
+        last = (self.stages[-1], *(call for call in self.inner_calls if call not in self.stages))
+        results = [out for call in last for out in call.outs]
+        types = [argument.type for argument in arguments]
+        require(
+            types[: len(self.ins)] == list(self.ins.types)
+            and [value.type for value in results] == list(self.outs.types),
+            "rt.call @row_bands: its operands or results have other types in its body",
+        )
+        require(
+            results == list(arguments[-len(results) :]),
+            "rt.call @row_bands: the last arguments of its body are not its results",
+        )
 
     @classmethod
     def parse(cls, parser: Parser) -> CallOp:

@@ -72,11 +72,16 @@ class Memory:
         return at(shape_of(value), self.n), numpy_dtype(element_of(value))
 
 
-def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
-    """What a kernel call computes from its input buffers."""
-    operands = [(name, buffers[value]) for name, value in op.named_ins]
+def results(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> list[Array]:
+    """What a kernel call computes from its input buffers, for each of its outputs."""
     if op.kernel_name == "row_bands":
-        return row_bands(op, [array for _, array in operands], n)
+        return row_bands(op, [buffers[value] for value in op.ins], n)
+    return [call(op, buffers, n)]
+
+
+def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
+    """What a kernel with one output computes."""
+    operands = [(name, buffers[value]) for name, value in op.named_ins]
     if op.kernel_name == "copy":
         return operands[0][1]
     if op.kernel_name == "pack":
@@ -100,14 +105,14 @@ def call(op: rt.CallOp, buffers: dict[SSAValue, Array], n: int) -> Array:
     return apply(meaning, named, static, op.outs[0].type, n)
 
 
-def row_bands(op: rt.CallOp, operands: Sequence[Array], n: int) -> Array:
+def row_bands(op: rt.CallOp, operands: Sequence[Array], n: int) -> list[Array]:
     """What the calls of the body compute, one by one and on whole images."""
     assert op.body is not None
-    inner: dict[SSAValue, Array] = dict(zip(op.body.block.args, operands, strict=False))
-    result = operands[0]
-    for stage in op.stages:
-        inner[stage.outs[0]] = result = call(stage, inner, n)
-    return result
+    arguments = op.body.block.args
+    inner: dict[SSAValue, Array] = dict(zip(arguments, operands, strict=False))
+    for each in op.inner_calls:
+        inner[each.outs[0]] = call(each, inner, n)
+    return [inner[value] for value in arguments[-len(op.outs) :]]
 
 
 def pack(op: rt.CallOp, matrix: Array, n: int) -> Array:
@@ -168,12 +173,13 @@ def run(
             case rt.CallOp() if any(bool(buffers[c]) != expected for c, expected in op.when):
                 pass
             case rt.CallOp():
-                result = np.array(call(op, buffers, n))
+                written = [np.array(result) for result in results(op, buffers, n)]
                 for scratch in op.scratch:
                     buffers[scratch].reshape(-1).view(np.uint8)[...] = POISON
-                buffers[op.outs[0]][...] = result
+                for out, result in zip(op.outs, written, strict=True):
+                    buffers[out][...] = result
                 if observe is not None:
-                    observe(op, result)
+                    observe(op, written[0])
             case ReturnOp():
                 return [buffers[output] for output in outputs]
             case _:

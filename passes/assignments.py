@@ -82,7 +82,7 @@ class Assignments:
 
 def overwrites(writer: rt.CallOp, variable: SSAValue, base: SSAValue) -> bool:
     """Whether the only thing that `writer` reads of `variable` is what it may write over."""
-    (out,) = writer.outs
+    out = writer.outs[0]
     read = [(name, value) for name, value in writer.named_ins if root(value) is variable]
     if len(read) != 1 or root(out) is not base:
         return False

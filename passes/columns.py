@@ -70,7 +70,7 @@ def can_write(op: rt.CallOp) -> bool:
     if op.kernel_name == "map":
         return op.body is not None and runs_on_vectors(op.body.block)
     if op.kernel_name == "row_bands":
-        return op.stages[-1].kernel_name in PRODUCTS
+        return op.stages[-1].kernel_name in PRODUCTS and len(op.outs) == 1
     return op.kernel_name in PRODUCTS or op.kernel_name in POOLS or joins_columns(op)
 
 

@@ -44,7 +44,7 @@ ROWS = frozenset(
     "conv1d conv1d_winograd conv2d conv2d_winograd conv3d depthwise_conv2d row_bands max_pool "
     "avg_pool copy pad mirror_pad sum mean max min prod all any arg_max arg_min slice".split()
 )
-"""Kernels that compute each row of the result from that of `input` and `residual`."""
+"""Kernels that compute each row of their results from that of `input` and `residual`."""
 
 
 def has_examples(value: SSAValue) -> bool:
@@ -64,9 +64,9 @@ def rows(value: SSAValue) -> Dim:
 
 
 def same_rows(call: rt.CallOp) -> bool:
-    """Whether what has examples has as many rows as the result."""
-    (out,) = call.outs
-    return all(rows(value) == rows(out) for value in call.ins if has_examples(value))
+    """Whether what has examples has as many rows as the results."""
+    values = (*call.ins, *call.outs)
+    return all(rows(value) == rows(call.outs[0]) for value in values if has_examples(value))
 
 
 def only(call: rt.CallOp, *names: str) -> bool:
@@ -107,7 +107,7 @@ RULES: dict[str, Callable[[rt.CallOp], bool]] = {
     "transpose": lambda call: keeps_first_axis(call) and same_rows(call),
     "gather": gathers_by_row,
 }
-"""Kernel → whether a call with a batch in its result keeps the examples apart."""
+"""Kernel → whether a call with a batch in its results keeps the examples apart."""
 
 
 def keeps_apart(op: Operation) -> bool:
@@ -124,8 +124,7 @@ def keeps_apart(op: Operation) -> bool:
             if not values:
                 return True
             return (
-                len(op.outs) == 1
-                and has_examples(op.outs[0])
+                all(map(has_examples, op.outs))
                 and all(map(holds_examples_in_order, values))
                 and op.kernel_name in RULES
                 and RULES[op.kernel_name](op)

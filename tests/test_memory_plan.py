@@ -103,7 +103,10 @@ def random_function(draw: st.DrawFn) -> FuncOp:
                 narrow, bias = weight(block, 1, 1, 3, channels), weight(block, channels)
                 epilogue = {"bias": bias, "residual": residual if draw(st.booleans()) else None}
                 conv = nn.Conv2DOp(image, narrow, strides=[1, 1], pads=[0] * 4, **epilogue)
-                op = nn.ReshapeOp(add(conv), shape)
+                image = add(conv)
+                if draw(st.booleans()):
+                    image = add(nn.MulOp(image, add(nn.MeanOp(image, [1, 2], keep_dims=True))))
+                op = nn.ReshapeOp(image, shape)
             case "cell" if count(shape).at(1) < 2000:
                 channels = int(shape[-1])
                 first = add(nn.MatMulOp(x, weight(block, channels, channels)))
@@ -243,6 +246,10 @@ def runs_in_bands(function: FuncOp) -> bool:
     return any("residual" in dict(op.named_ins) for op in bands)
 
 
+def takes_means_in_bands(function: FuncOp) -> bool:
+    return any(op.kernel_name == "row_bands" and len(op.outs) > 1 for op in calls(function))
+
+
 def adds_in_place(function: FuncOp) -> bool:
     return any(
         dict(op.named_ins).get("residual") is op.outs[0]
@@ -293,6 +300,7 @@ def test_such_functions_exist() -> None:
         maps_beside_columns,
         pools_columns,
         runs_in_bands,
+        takes_means_in_bands,
     ]
 
     @given(modules())

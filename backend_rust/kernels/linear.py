@@ -130,9 +130,10 @@ def depthwise_conv2d(call: Call) -> Printed:
 
 @prints("row_bands")
 def row_bands(call: Call) -> Printed:
-    """`row_bands(threads, &BANDS, input, [(filter_0, Some(bias_0)), …], residual, scratch, out)`.
+    """`row_bands(threads, &BANDS, input, [(filter_0, Some(bias_0)), …], None, scratch, out, None)`.
 
-    Its static facts are `RowBands::new([Stage::Conv2d(…), …], 4)`.
+    Its static facts are `RowBands::new([Stage::Conv2d(…), …], 4)`, with `.mean()` if it has a
+    second result: the last argument.
     """
     stages: list[str] = []
     operands: list[str] = []
@@ -144,6 +145,8 @@ def row_bands(call: Call) -> Printed:
         stages.append(f"Stage::{struct}({layer})")
         operands.append(f"({call.operand(f'filter_{i}').slice}, {call.option(f'bias_{i}')})")
         uses |= {struct} | activation_use(stage)
+    out, *mean = call.outs
+    new = f"RowBands::new({rust.listing(stages)}, {rust.integer(call.number('rows'))})"
     return Printed(
         "row_bands",
         [
@@ -151,9 +154,10 @@ def row_bands(call: Call) -> Printed:
             rust.listing(operands),
             call.option("residual"),
             call.scratch_slice,
-            call.out.slice,
+            out.slice,
+            f"Some({mean[0].slice})" if mean else "None",
         ],
-        f"RowBands::new({rust.listing(stages)}, {rust.integer(call.number('rows'))})",
+        chain(new, ("mean", "", bool(mean))),
         threads=True,
         rank=len(stages),
         uses=frozenset(uses),

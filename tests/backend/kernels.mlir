@@ -13,7 +13,7 @@ func.func @linear(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x4
   %6 = nn.batch_matmul %t, %m : (tensor<?x8x4xf32>, tensor<4x8xf32>) -> tensor<?x8x8xf32>
   func.return %0, %1, %2, %3, %4, %5, %6 : tensor<?x8x8xf32>, tensor<?x4x4x4x8xf32>, tensor<?x8x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x4x4xf32>, tensor<?x8x8xf32>
 }
-func.func @bands(%x: tensor<?x66x62x5xf32>) -> tensor<?x66x62x5xf32> {
+func.func @bands(%x: tensor<?x66x62x5xf32>) -> (tensor<?x66x62x5xf32>, tensor<?x5xf32>) {
   %e = nn.weight @"bands/e" : tensor<1x1x5x66xf32>
   %d = nn.weight @"bands/d" : tensor<3x3x66x1xf32>
   %p = nn.weight @"bands/p" : tensor<1x1x66x5xf32>
@@ -21,7 +21,8 @@ func.func @bands(%x: tensor<?x66x62x5xf32>) -> tensor<?x66x62x5xf32> {
   %0 = nn.conv2d %x, %e bias %b : tensor<66xf32> activation<relu6> strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x66x62x5xf32>, tensor<1x1x5x66xf32> -> tensor<?x66x62x66xf32>
   %1 = nn.depthwise_conv2d %0, %d activation<leaky_relu, 0.1> strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] : tensor<?x66x62x66xf32>, tensor<3x3x66x1xf32> -> tensor<?x66x62x66xf32>
   %2 = nn.conv2d %1, %p residual %x : tensor<?x66x62x5xf32> strides = [1, 1] pads = [0, 0, 0, 0] dilations = [1, 1] groups = 1 : tensor<?x66x62x66xf32>, tensor<1x1x66x5xf32> -> tensor<?x66x62x5xf32>
-  func.return %2 : tensor<?x66x62x5xf32>
+  %3 = nn.mean %2 axes = [1, 2] keep_dims = false : (tensor<?x66x62x5xf32>) -> tensor<?x5xf32>
+  func.return %2, %3 : tensor<?x66x62x5xf32>, tensor<?x5xf32>
 }
 func.func @winograd(%x: tensor<?x28x27x16xf32>, %y: tensor<?x6x6x64xf32>, %s: tensor<?x200x64xf32>) -> (tensor<?x28x27x16xf32>, tensor<?x6x6x64xf32>, tensor<?x200x64xf32>, tensor<?x200x48xf32>) {
   %f = nn.weight @"winograd/f" : tensor<3x3x16x16xf32>

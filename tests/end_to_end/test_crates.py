@@ -135,6 +135,8 @@ def inverted_residuals(k: Any) -> Any:
     x = layers.Concatenate()([x, layers.Conv2D(10, 1, activation="relu")(y)])
     x = layers.Conv2D(72, (5, 3), padding="same", activation="relu")(x)
     x = layers.DepthwiseConv2D(3, strides=2, padding="same", activation="hard_sigmoid")(x)
+    squeezed = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Multiply()([x, layers.Conv2D(72, 1, activation="sigmoid")(squeezed)])
     return k.Model(inputs, layers.Conv2D(9, 1)(x))
 
 
@@ -176,6 +178,8 @@ def test_a_crate_agrees_with_tensorflow(
         source = (crate / "src/model.rs").read_text()
         assert "RowBands<3>" in source
         assert source.count("RowBands<2>") == 2
+        assert source.count(".mean()") == 1
+        assert "Reduction::Mean" not in source
         assert re.search(r"Stage::Conv2d\([^;]*\.columns\(6, 16\)", source)
 
 

@@ -91,6 +91,19 @@ func.func @when(%x: memref<4xf32>, %out: memref<4xf32>) {
 
 // -----
 
+// CHECK: rt.call @row_bands: its operands or results have other types in its body
+func.func @bands(%x: memref<1x8x8x4xf32>, %out: memref<1x8x8x4xf32>, %mean: memref<1x4xf32>) {
+  %w = rt.weight @taps : memref<1x1x4x1xf32>
+  rt.call @row_bands(input = %x, filter_0 = %w) -> %out, %mean {rows = 2 : i64} : (memref<1x8x8x4xf32>, memref<1x1x4x1xf32>) -> (memref<1x8x8x4xf32>, memref<1x4xf32>) {
+  ^bb0(%a: memref<1x8x8x4xf32>, %b: memref<1x1x4x1xf32>, %c: memref<1x8x8x4xf32>):
+    rt.call @depthwise_conv2d(input = %a, filter = %b) -> %c {dilations = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1>} : (memref<1x8x8x4xf32>, memref<1x1x4x1xf32>) -> memref<1x8x8x4xf32>
+    nn.yield %c : memref<1x8x8x4xf32>
+  }
+  func.return
+}
+
+// -----
+
 // CHECK: rt.columns: 4x3 from column 6 on is no part of 4x8
 func.func @columns(%x: memref<4x8xf32>) {
   %0 = rt.columns %x first <6> : memref<4x8xf32> to memref<4x3xf32>

@@ -72,3 +72,38 @@ func.func @stem(%x: memref<1x512x512x3xf32>, %out: memref<1x256x256x150xf32>) {
   memref.dealloc %2 : memref<792588xf32>
   func.return
 }
+
+// The mean over height and width is a second result, and its buffer begins where the bands do; not that over one of
+// the two.
+// CHECK-LABEL: func.func @squeeze
+// CHECK:         [[M:%.*]] = memref.alloc(%N) : memref<?x1x1x32xf32>
+// CHECK-NEXT:    [[S:%.*]] = memref.alloc() : memref<96768xf32>
+// CHECK-NEXT:    rt.call @row_bands(input = %x, filter_0 = %0, filter_1 = %1) -> [[Y:%.*]], [[M]] scratch([[S]]) {rows = 25 : i64}
+// CHECK-NEXT:    ^bb0({{.*}}, [[OUT:%.*]]: memref<?x112x112x32xf32>, [[MEAN:%.*]]: memref<?x1x1x32xf32>):
+// CHECK:           rt.call @mean(input = [[OUT]]) -> [[MEAN]] {axes = array<i64: 1, 2>, keep_dims = true}
+// CHECK-NEXT:      nn.yield [[OUT]]
+// CHECK-NEXT:    } loc(fused["depthwise", "stem", "squeeze"])
+// CHECK-NEXT:    rt.call @map(inputs = [[Y]], inputs = [[M]]) -> %out
+// CHECK:         rt.call @mean(input = [[Y]]) -> %columns {axes = array<i64: 1>
+// CHECK:         func.return
+func.func @squeeze(%x: memref<?x112x112x8xf32>, %out: memref<?x112x112x32xf32>, %columns: memref<?x112x32xf32>) {
+  %N = rt.size <N> : index
+  %0 = rt.weight @expand packing "panels" : memref<1x1x8x32xf32>
+  %1 = rt.weight @taps : memref<3x3x32x1xf32>
+  %2 = memref.alloc(%N) : memref<?x112x112x32xf32>
+  rt.call @conv2d(input = %x, filter = %0) -> %2 {dilations = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1>} : (memref<?x112x112x8xf32>, memref<1x1x8x32xf32>) -> memref<?x112x112x32xf32> loc("stem")
+  %3 = memref.alloc(%N) : memref<?x112x112x32xf32>
+  rt.call @depthwise_conv2d(input = %2, filter = %1) -> %3 {dilations = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, strides = array<i64: 1, 1>} : (memref<?x112x112x32xf32>, memref<3x3x32x1xf32>) -> memref<?x112x112x32xf32> loc("depthwise")
+  %4 = memref.alloc(%N) : memref<?x1x1x32xf32>
+  rt.call @mean(input = %3) -> %4 {axes = array<i64: 1, 2>, keep_dims = true} : (memref<?x112x112x32xf32>) -> memref<?x1x1x32xf32> loc("squeeze")
+  rt.call @map(inputs = %3, inputs = %4) -> %out : (memref<?x112x112x32xf32>, memref<?x1x1x32xf32>) -> memref<?x112x112x32xf32> {
+  ^bb0(%a: f32, %b: f32):
+    %c = nn.mul %a, %b : f32
+    nn.yield %c : f32
+  }
+  rt.call @mean(input = %3) -> %columns {axes = array<i64: 1>, keep_dims = false} : (memref<?x112x112x32xf32>) -> memref<?x112x32xf32>
+  memref.dealloc %2 : memref<?x112x112x32xf32>
+  memref.dealloc %3 : memref<?x112x112x32xf32>
+  memref.dealloc %4 : memref<?x1x1x32xf32>
+  func.return
+}

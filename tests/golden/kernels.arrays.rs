@@ -284,10 +284,16 @@ impl<'session> LinearOutputs<'session> {
 }
 
 impl<'session> BandsOutputs<'session> {
-    /// `out` as an array.
+    /// `out0` as an array.
     #[must_use]
-    pub fn out_array(&self) -> ArrayView<'session, f32, Ix4> {
-        ArrayView::from_shape(self.out_shape, self.out).expect("a shape has as many elements as its slice")
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix2> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
     }
 }
 

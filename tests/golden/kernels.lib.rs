@@ -309,8 +309,13 @@ impl Session {
     pub fn bands(&mut self, x: &[f32]) -> Result<BandsOutputs<'_>, Error> {
         let n = batch_size("x", x.len(), 20_460, 0)?;
         check_batch(n, self.max_batch)?;
-        let out = model::bands(&self.model.weights, &self.threads, &mut self.arena, n, x)?;
-        Ok(BandsOutputs { out: self.arena.part(out), out_shape: [n, 66, 62, 5] })
+        let [out0, out1] = model::bands(&self.model.weights, &self.threads, &mut self.arena, n, x)?;
+        Ok(BandsOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 66, 62, 5],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 5],
+        })
     }
 
     /// Runs `winograd` for the `n` examples that the inputs hold.
@@ -825,27 +830,40 @@ pub struct OwnedLinearOutputs {
 /// The outputs of [`Session::bands`], in the session's memory.
 #[derive(Debug, Clone, Copy)]
 pub struct BandsOutputs<'session> {
-    /// `out`: `[n, 66, 62, 5]`, float32
-    pub out: &'session [f32],
-    /// The shape of `out`.
-    pub out_shape: [usize; 4],
+    /// `out0`: `[n, 66, 62, 5]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[n, 5]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 2],
 }
 
 impl BandsOutputs<'_> {
     /// Copies the outputs out of the session.
     #[must_use]
     pub fn into_owned(self) -> OwnedBandsOutputs {
-        OwnedBandsOutputs { out: self.out.to_vec(), out_shape: self.out_shape }
+        OwnedBandsOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+        }
     }
 }
 
 /// The outputs of [`Model::bands`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnedBandsOutputs {
-    /// `out`: `[n, 66, 62, 5]`, float32
-    pub out: Vec<f32>,
-    /// The shape of `out`.
-    pub out_shape: [usize; 4],
+    /// `out0`: `[n, 66, 62, 5]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[n, 5]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 2],
 }
 
 /// The outputs of [`Session::winograd`], in the session's memory.

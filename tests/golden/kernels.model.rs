@@ -37,7 +37,8 @@ const ROW_BANDS_0: RowBands<3> = RowBands::new(
         Stage::Conv2d(Conv2d::new([66, 62, 66], 5, [1, 1])),
     ],
     11,
-);
+)
+.mean();
 const CONV2D_WINOGRAD_0: WinogradConv2d =
     WinogradConv2d::new(Conv2d::new([28, 27, 16], 16, [3, 3]).pads([1, 1, 1, 1]).activation(Activation::Relu6), 4);
 const CONV2D_WINOGRAD_0_2: WinogradConv2d =
@@ -147,7 +148,7 @@ pub(crate) fn linear(
 
 /// Bytes of the arena that `bands` needs for `n` examples.
 pub(crate) fn bands_arena(n: usize) -> usize {
-    81_856 * n + 392_832
+    81_920 * n + 392_832
 }
 
 /// Computes `bands` and says where its outputs are.
@@ -157,17 +158,18 @@ pub(crate) fn bands(
     arena: &mut Arena,
     n: usize,
     x: &[f32],
-) -> Result<Part<f32>, Error> {
+) -> Result<[Part<f32>; 2], Error> {
     // row_bands
     let scratch: Part<f32> = part(0, [98_208]);
     let row_bands_0: Part<f32> = part(392_832, [n, 66, 62, 5]);
+    let row_bands_0_mean: Part<f32> = part(81_856 * n + 392_832, [n, 5]);
     let [filter_0, bias_0, filter_1, filter_2] = weights.parts([
         w::ROW_BANDS_0_FILTER_0,
         w::ROW_BANDS_0_BIAS_0,
         w::ROW_BANDS_0_FILTER_1,
         w::ROW_BANDS_0_FILTER_2,
     ]);
-    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, row_bands_0]);
+    let ([], [scratch, out, mean]) = arena.parts(NOTHING, [scratch, row_bands_0, row_bands_0_mean]);
     row_bands(
         threads,
         &ROW_BANDS_0,
@@ -176,9 +178,10 @@ pub(crate) fn bands(
         Some(x),
         scratch,
         out,
+        Some(mean),
     );
 
-    Ok(row_bands_0)
+    Ok([row_bands_0, row_bands_0_mean])
 }
 
 /// Bytes of the arena that `winograd` needs for `n` examples.

@@ -1,8 +1,9 @@
-//! Layers in bands of lines against the same layers one by one: the bits are the same.
+//! Layers in bands of lines against the same layers one by one: the bits are the same. The mean of the last result is
+//! compared with that in f64, and has the same bits for all bands and threads.
 
 mod common;
 
-use common::{check_columns, packed, random};
+use common::{assert_close, check_columns, packed, random};
 use tf_layers::simd::Isa;
 use tf_layers::{
     Activation, Conv2d, DepthwiseConv2d, RowBands, Stage, Threads, conv2d, depthwise_conv2d,
@@ -90,25 +91,64 @@ fn check<const N: usize>(batch: usize, layers: [Layer; N]) {
                     let residual = residual.filter(|_| i == N - 1);
                     expected = layer.run(&threads[0], &expected, batch, residual);
                 }
+                let mut mean_of_one_line: Option<Vec<f32>> = None;
                 for rows in 1..=layers[N - 1].output[0] + 1 {
                     let p = RowBands::new(stages, rows);
                     // The second time with enough for bands of each thread's own.
-                    for (threads, factor) in threads.iter().flat_map(|t| [(t, 1), (t, t.count())]) {
+                    let cases = threads.iter().flat_map(|t| [(t, 1), (t, t.count())]);
+                    let cases =
+                        cases.flat_map(|(t, factor)| [(t, factor, p), (t, factor, p.mean())]);
+                    for (threads, factor, p) in cases {
                         let mut scratch = vec![f32::NAN; factor * p.scratch_len()];
                         let mut out = vec![f32::NAN; outputs];
                         let operands = layers
                             .each_ref()
                             .map(|layer| (&layer.weights[..], layer.bias.as_deref()));
-                        row_bands(threads, &p, &x, operands, residual, &mut scratch, &mut out);
+                        let means = batch * layers[N - 1].output[2];
+                        let mut mean = (p == p.mean()).then(|| vec![f32::NAN; means]);
+                        row_bands(
+                            threads,
+                            &p,
+                            &x,
+                            operands,
+                            residual,
+                            &mut scratch,
+                            &mut out,
+                            mean.as_deref_mut(),
+                        );
                         assert!(
                             out == expected,
                             "bands of {rows} lines give other bits on {isa:?}: {stages:?}"
                         );
+                        if let Some(mean) = mean {
+                            let first = mean_of_one_line.get_or_insert_with(|| mean.clone());
+                            assert_eq!(
+                                mean, *first,
+                                "bands of {rows} lines give another mean on {isa:?}: {stages:?}"
+                            );
+                        }
                     }
                 }
+                let exact = exact_mean(&expected, layers[N - 1].output);
+                let mean = mean_of_one_line.unwrap_or_default();
+                assert_close(&mean, &exact, &(isa, stages));
             });
         }
     }
+}
+
+/// The mean over height and width of images of [height, width, channels].
+fn exact_mean(images: &[f32], [height, width, channels]: [usize; 3]) -> Vec<f64> {
+    let pixels = height * width;
+    images
+        .chunks_exact(pixels * channels)
+        .flat_map(|image| {
+            (0..channels).map(move |channel| {
+                let values = image.iter().skip(channel).step_by(channels);
+                values.map(|&x| f64::from(x)).sum::<f64>() / pixels as f64
+            })
+        })
+        .collect()
 }
 
 /// 1×1, depthwise, 1×1: an inverted residual block.
@@ -212,6 +252,7 @@ fn columns_of_the_output() {
             Some(&residual),
             &mut scratch,
             wide,
+            None,
         );
     };
     for isa in Isa::available() {
@@ -256,5 +297,32 @@ fn too_little_scratch() {
         None,
         &mut scratch,
         &mut out,
+        None,
     );
+}
+
+#[test]
+#[should_panic(expected = "the mean is not 4 elements for each image")]
+fn a_mean_of_another_length() {
+    let image = [6, 5, 4];
+    let p = RowBands::new([Stage::Conv2d(Conv2d::new(image, 4, [1, 1]))], 2).mean();
+    let (mut scratch, mut out) = (vec![0.0; p.scratch_len()], [0.0; 120]);
+    let (w, x, mut mean) = (packed(4, 4, &random(16, 1)), [0.0; 120], [0.0; 3]);
+    row_bands(
+        &Threads::single(),
+        &p,
+        &x,
+        [(&w, None)],
+        None,
+        &mut scratch,
+        &mut out,
+        Some(&mut mean),
+    );
+}
+
+#[test]
+#[should_panic(expected = "the mean of columns of a wider output")]
+fn a_mean_of_columns() {
+    let layer = Conv2d::new([6, 5, 4], 4, [1, 1]).columns(2, 8);
+    let _ = RowBands::new([Stage::Conv2d(layer)], 2).mean();
 }

@@ -80,6 +80,51 @@ pub fn reduce(threads: &Threads, p: &Reduce, x: &[f32], out: &mut [f32]) {
     }
 }
 
+/// Adds the rows of `x` to `total`: their sum is that of [`reduce`].
+///
+/// # Panics
+/// If `x` is no whole number of rows as long as `total`.
+pub(crate) fn add_rows(x: &[f32], total: &mut [f32]) {
+    assert!(
+        x.len().is_multiple_of(total.len()),
+        "add_rows: {} elements are no rows of {}",
+        x.len(),
+        total.len()
+    );
+    dispatch(AddRows { x, total });
+}
+
+struct AddRows<'a> {
+    x: &'a [f32],
+    total: &'a mut [f32],
+}
+
+impl WithSimd for AddRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Self { x, total } = self;
+        let pitch = total.len();
+        let runs = &column::runs(x.len() / pitch);
+        let mut sums = [0.0; 64];
+        for (index, total) in total.chunks_mut(sums.len()).enumerate() {
+            let first = index * sums.len();
+            let sums = &mut sums[..total.len()];
+            let columns = Columns {
+                x,
+                pitch,
+                runs,
+                first,
+            };
+            columns.fold::<S, Sum>(s, sums);
+            for (total, sum) in total.iter_mut().zip(sums) {
+                *total += *sum;
+            }
+        }
+    }
+}
+
 /// An associative operation of two elements.
 pub(crate) trait Fold: Copy + Sync {
     /// The neutral element.
