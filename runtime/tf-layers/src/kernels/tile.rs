@@ -182,8 +182,11 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                 let mut middle = a.wrapping_add(HALF * t.a_stride);
                 let end = a.add(t.length);
                 while a < end {
-                    s.prefetch(next);
-                    next = next.wrapping_byte_add(t.next_step);
+                    // Few rows read the weights as fast as they come, and each prefetch takes the place of a load.
+                    if const { MR > 3 } {
+                        s.prefetch(next);
+                        next = next.wrapping_byte_add(t.next_step);
+                    }
                     // Without this the loop advances a pointer for each row, more than there are registers.
                     a = opaque(a);
                     middle = opaque(middle);
