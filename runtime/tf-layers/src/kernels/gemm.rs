@@ -213,7 +213,7 @@ impl Product<'_> {
         if self.groups == Groups::Adjacent(1) {
             self.merge_taps();
         }
-        let plan = Plan::new(&self, k);
+        let plan = Plan::new(&self, k, out.len());
         let out = SendPtr(out.as_mut_ptr());
         let parts = plan.parts(&self, threads);
         threads.run(parts.count(), |part| {
@@ -253,6 +253,7 @@ impl Product<'_> {
         let [group_x, stride, group_out] = self.distances();
         let out = out.wrapping_add(self.out.first());
         let x = self.x.as_ptr().wrapping_add(group * group_x);
+        let a_stride = self.rows[3].stride;
         let matrix = self
             .packed
             .as_ptr()
@@ -294,14 +295,19 @@ impl Product<'_> {
                         }
                     };
                     let panels = (vectors.len() * lanes).div_ceil(PANEL);
+                    // Adjacent rows, which the groups of columns that follow find in the cache.
+                    let is_ahead = plan.far_rows
+                        && range.length == a_stride
+                        && column_group == column_groups.start;
                     let share = Share::new(panels, k - range.k, block_end - block);
                     let mut cursor = Cursor::new(self, plan, block);
                     for tile in 0..block_end - block {
                         let rows = cursor.rows(plan);
+                        let a = x.wrapping_add(cursor.offset + range.offset);
                         let c = out.wrapping_add(cursor.index * stride + column);
                         let tile = Tile {
-                            a: x.wrapping_add(cursor.offset + range.offset),
-                            a_stride: self.rows[3].stride,
+                            a,
+                            a_stride,
                             outer: range.outer,
                             outer_stride: self.taps[1].stride,
                             inner: range.inner,
@@ -333,6 +339,9 @@ impl Product<'_> {
                             low: if is_last { low } else { f32::NEG_INFINITY },
                             high: if is_last { high } else { f32::INFINITY },
                             hard_swish: is_last && hard_swish,
+                            fetch: is_first && plan.far_output,
+                            ahead: a.wrapping_add(rows * a_stride),
+                            ahead_step: if is_ahead { rows * size_of::<f32>() } else { 0 },
                             next: next.wrapping_add(share.offset(tile, plan.k)),
                             next_step: share.step,
                         };

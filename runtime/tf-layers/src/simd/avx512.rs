@@ -138,6 +138,11 @@ impl Simd for Avx512 {
         // SAFETY: a prefetch does not fault, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }
     }
+    #[inline(always)]
+    fn prefetch_write(self, x: *mut f32) {
+        // SAFETY: a prefetch does not fault, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(x.cast_const().cast()) }
+    }
 
     methods! {
         splat(x: f32) -> F32x16 = _mm512_set1_ps(x);

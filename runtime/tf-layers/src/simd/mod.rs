@@ -184,6 +184,12 @@ pub trait Simd: Copy + Send + Sync + sealed::Sealed + 'static {
         let _ = x;
     }
 
+    /// As [`prefetch`](Simd::prefetch), for a line that is going to be written.
+    #[inline(always)]
+    fn prefetch_write(self, x: *mut f32) {
+        let _ = x;
+    }
+
     /// `a * b + c`: rounded once where the machine has a fused instruction, twice where not (WebAssembly, portable).
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
 
