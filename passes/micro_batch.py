@@ -9,9 +9,10 @@ holds the examples one after the other, and each call keeps them apart. A call t
 do so (a sum over the batch, a transpose of its axis, a variable) leaves the function as it is.
 
 It is worth it where the buffers of one example are large, as those of images are. The micro-batch
-is the largest whose arena stays in the last-level cache. It is not done where the weights that
-every micro-batch reads again outweigh its buffers: a dense layer of a hundred megabytes wants all
-examples at once.
+is the largest whose arena stays in the last-level cache. It is not done where the weights for which
+every micro-batch waits again outweigh its buffers: a dense layer of a hundred megabytes wants all
+examples at once. Where an example has many rows, as a sequence of tokens has, the products take
+longer than their weights: a transformer of 12 MB, 128 tokens, is 7 % faster with 32 examples.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from xdsl.passes import ModulePass
 
 from tfrc.ir import rt
 from tfrc.ir.dtype import size_of
-from tfrc.ir.shape import Dim, DimsAttr, element_of, shape_of
+from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
 from tfrc.passes.aliases import root
 
 CACHE = 8 * 2**20
@@ -36,6 +37,9 @@ CACHE = 8 * 2**20
 Measured with 32 MiB of it: EfficientNetB0 is 5 % faster than with 16 MiB, a classifier of sequences
 10 %, MobileNets are 1 to 2 % slower; with 4 MiB all are slower.
 """
+
+MANY_ROWS = 64
+"""Rows from which on a product takes several times as long as its weights take to arrive."""
 
 USUAL_BATCH = 32
 """Batches up to this size are run at once if they fit: a loop for more is not worth its code."""
@@ -147,11 +151,15 @@ def examples_are_independent(function: FuncOp) -> bool:
     )
 
 
-def dense_bytes(function: FuncOp) -> int:
-    """Bytes of the weights that a call reads once for all rows, and so once for a micro-batch."""
+def streamed_bytes(function: FuncOp, batch: int) -> int:
+    """Bytes of the weights for whose arrival the products of a micro-batch wait."""
     calls = [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
-    dense = {dict(op.named_ins)["rhs"] for op in calls if op.kernel_name == "matmul"}
-    return sum(rt.elements(v).at(1) * size_of(element_of(v)) for v in dense)
+    streamed = {
+        dict(op.named_ins)["rhs"]
+        for op in calls
+        if op.kernel_name == "matmul" and count(shape_of(op.outs[0])[:-1]).at(batch) < MANY_ROWS
+    }
+    return sum(rt.elements(v).at(1) * size_of(element_of(v)) for v in streamed)
 
 
 def micro_batch(function: FuncOp) -> int | None:
@@ -163,7 +171,7 @@ def micro_batch(function: FuncOp) -> int | None:
     if one * USUAL_BATCH <= CACHE:
         return None
     size = max(CACHE // one, 1)
-    if dense_bytes(function) > size * one or not examples_are_independent(function):
+    if streamed_bytes(function, size) > size * one or not examples_are_independent(function):
         return None
     return size
 

@@ -78,3 +78,12 @@ func.func @dense(%x: memref<?x4096xf32>, %out: memref<?x4096xf32>) attributes {r
   rt.call @matmul(lhs = %x, rhs = %w) -> %out : (memref<?x4096xf32>, memref<4096x4096xf32>) -> memref<?x4096xf32>
   func.return
 }
+
+// The same weights for 128 rows of an example: a product takes longer than they do.
+// CHECK-LABEL: @tokens
+// CHECK-SAME:  rt.micro_batch = 4 : i64
+func.func @tokens(%x: memref<?x128x4096xf32>, %out: memref<?x128x4096xf32>) attributes {rt.arena = #nn.dims<2097152*N>} {
+  %w = rt.weight @"dense/kernel" packing "panels" : memref<4096x4096xf32>
+  rt.call @matmul(lhs = %x, rhs = %w) -> %out : (memref<?x128x4096xf32>, memref<4096x4096xf32>) -> memref<?x128x4096xf32>
+  func.return
+}
