@@ -218,6 +218,7 @@ def template_values(
         "is_batched": any(s.is_batched for s in signatures),
         "checks_lengths": any(s.checked for s in signatures),
         "arena": largest_arena(signatures),
+        "thread_scratch": thread_scratch(signatures),
         "results": largest_results(signatures),
         "tolerance": rust.floating(options.tolerance, "f64"),
         "reads_bools": any(t.is_bool for s in signatures for t in (*s.inputs, *s.outputs))
@@ -241,6 +242,12 @@ def array_types(signatures: list[Signature]) -> list[str]:
     """What src/arrays.rs imports from ndarray."""
     tensors = [t for s in signatures for t in (*s.inputs, *s.outputs)]
     return sorted({"ArrayView", *(t.dimension for t in tensors)})
+
+
+def thread_scratch(signatures: list[Signature]) -> str | None:
+    """Elements of scratch memory for each further thread, in Rust; None for none."""
+    most = max(s.thread_scratch for s in signatures)
+    return rust.integer(most) if most else None
 
 
 def largest_arena(signatures: list[Signature]) -> str:

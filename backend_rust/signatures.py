@@ -68,6 +68,8 @@ class Signature:
     """Whether it writes variables, so that it takes `&mut` and its test runs several steps."""
     micro_batch: int | None = None
     """How many examples of a batch run at once; None for all."""
+    thread_scratch: int = 0
+    """Elements of scratch memory for each further thread."""
 
     @property
     def stem(self) -> str:
@@ -335,6 +337,7 @@ def read_signature(
     if list(func.args) != [*inputs, *outputs]:
         raise EmitError(f"the signature {name} should have its outputs after its inputs")
     arena, size = func.attributes.get(rt.ARENA), func.attributes.get(rt.MICRO_BATCH)
+    scratch = func.attributes.get(rt.THREAD_SCRATCH)
     planned = arena.dims[0] if isinstance(arena, DimsAttr) else Dim(0, 0)
     offsets: list[Dim] = []
     end = aligned(planned)
@@ -372,6 +375,7 @@ def read_signature(
         results=tuple(writer.result(argument) for argument in outputs),
         writes=writer.writes_state,
         micro_batch=int(size.value.data) if isinstance(size, IntegerAttr) else None,
+        thread_scratch=int(scratch.value.data) if isinstance(scratch, IntegerAttr) else 0,
     )
 
 

@@ -66,6 +66,9 @@ Of an `nn.variable`: its first byte in the block of all variables.
 ARENA = "rt.arena"
 """The attribute of a planned function: the bytes of its arena, as `#nn.dims<…>`."""
 
+THREAD_SCRATCH = "rt.thread_scratch"
+"""The attribute of a planned function: elements of scratch that each further thread wants."""
+
 MICRO_BATCH = "rt.micro_batch"
 """The attribute of a planned function: how many examples of a large batch it takes at once."""
 

@@ -42,6 +42,9 @@ IN_PLACE: dict[str, frozenset[str]] = {
 }
 """Kernel → the operands that it may overwrite."""
 
+PER_THREAD = frozenset({"conv1d_winograd", "conv2d_winograd", "row_bands"})
+"""Kernels of which each thread computes parts by itself, in scratch of its own."""
+
 PADDED_BLOCK = 65536
 """Elements of padded input that a convolution makes at a time, if one sample has fewer."""
 

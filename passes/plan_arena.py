@@ -9,6 +9,10 @@ other's begins. `rt.offset` is a multiple of 64 bytes and linear in the batch si
 size of the arena, `rt.arena` of the function; places are disjoint for every batch. The variables of
 the module lie in a block of their own, in which their `rt.offset` is. `packing.py`
 says how they are found, and what the lower bound is.
+
+The arena holds the scratch of one thread. What a further one needs for itself, in kernels of which
+threads compute parts side by side, is `rt.thread_scratch`: it lies outside of the arena, which is
+the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.dialects.func import FuncOp
 from xdsl.dialects.memref import AllocOp, DeallocOp
 from xdsl.ir import SSAValue
@@ -25,6 +29,7 @@ from xdsl.passes import ModulePass
 from tfrc.ir import nn, rt
 from tfrc.ir.dtype import size_of
 from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
+from tfrc.passes.kernels import PER_THREAD
 from tfrc.passes.packing import Life, extent, line, plan
 
 
@@ -53,6 +58,15 @@ def plan_arena(function: FuncOp) -> None:
     for op, offset in zip(lives, packing.offsets, strict=True):
         op.attributes[rt.OFFSET] = DimsAttr.of([line(offset)])
     function.attributes[rt.ARENA] = DimsAttr.of([line(packing.arena)])
+    if scratch := thread_scratch(function):
+        function.attributes[rt.THREAD_SCRATCH] = IntegerAttr(scratch, i64)
+
+
+def thread_scratch(function: FuncOp) -> int:
+    """The most elements of scratch that one thread needs; none of these grows with the batch."""
+    calls = [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
+    scratch = [v for call in calls if call.kernel_name in PER_THREAD for v in call.scratch]
+    return max((int(rt.elements(value)) for value in scratch), default=0)
 
 
 def plan_variables(module: ModuleOp) -> None:

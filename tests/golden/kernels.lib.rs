@@ -233,6 +233,9 @@ impl Default for Model {
     }
 }
 
+/// Elements of scratch memory that each thread but the first has outside of the arena.
+const THREAD_SCRATCH: usize = 98_208;
+
 /// The memory for one computation at a time.
 #[derive(Debug)]
 pub struct Session {
@@ -246,7 +249,7 @@ impl Session {
     /// The same session, computing on `threads` threads (at least one). The results have the same bits for any number.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
-        Self { threads: Threads::new(threads.max(1)), ..self }
+        Self { threads: Threads::new(threads.max(1)).with_scratch(THREAD_SCRATCH), ..self }
     }
 
     /// The most examples that it can take at once.

@@ -216,27 +216,13 @@ impl<const N: usize> RowBands<N> {
         }
         windows + padded
     }
-
-    /// With the widest bands of which `count` fit the scratch memory of `length` elements, each thread its own; None if the
-    /// bands would be so narrow that lines are moved more often than every second one is computed.
-    fn narrowed(&self, count: usize, length: usize) -> Option<Self> {
-        let overlap = |stage: &Stage| {
-            let Lines { extent, stride, .. } = stage.lines();
-            extent.saturating_sub(stride).div_ceil(stride)
-        };
-        let least = 2 * self.stages.iter().map(overlap).max().unwrap_or(0);
-        (least.max(1)..=self.rows)
-            .rev()
-            .map(|rows| Self { rows, ..*self })
-            .find(|narrow| count > 1 && narrow.scratch_len() <= length / count)
-    }
 }
 
 /// Runs the layers of `p` on images `x`; the last one adds `residual`, and its result may be columns of `out`. The batch size
 /// follows from the length of `out`.
 ///
-/// `operands` are the weights and the bias of each layer; `scratch` has at least `p.scratch_len()` elements, in which several
-/// threads run narrower bands, each of lines of its own. `mean` is [batch, channels] if `p` [has it](RowBands::mean), and
+/// `operands` are the weights and the bias of each layer; `scratch` has at least `p.scratch_len()` elements; several threads
+/// run bands of their own if they [have as much](Threads::with_scratch). `mean` is [batch, channels] if `p` [has it](RowBands::mean), and
 /// None if not.
 ///
 /// # Panics
@@ -351,7 +337,8 @@ struct Images<'a, const N: usize> {
 }
 
 impl<const N: usize> Images<'_, N> {
-    /// As `bands`, with several threads: in bands of their own where these are not too narrow.
+    /// As `bands`, with several threads: each in bands of its own if the workers have scratch memory for them; else they
+    /// share out each layer of a band.
     fn share(
         &self,
         threads: &Threads,
@@ -360,22 +347,21 @@ impl<const N: usize> Images<'_, N> {
         scratch: &mut [f32],
         out: &mut [f32],
     ) {
-        let count = threads.count();
-        let Some(narrow) = p.narrowed(count, scratch.len()) else {
+        let needed = p.scratch_len();
+        if !threads.have_scratch(needed) {
             return self.bands(threads, p, 0..lines, scratch, out, None);
-        };
+        }
         // Lines next to each other on each thread, as other layers share out theirs.
-        let together = lines.div_ceil(count).max(1);
+        let together = lines.div_ceil(threads.count()).max(1);
         let wide = p.stages[N - 1].wide_line();
-        let each = scratch.len() / count;
-        threads.for_each_chunk_with(
+        threads.for_each_chunk_with_scratch(
             out,
             (together * wide).max(1),
             scratch,
-            each,
+            needed,
             |index, out, scratch| {
                 let lines = index * together..lines.min((index + 1) * together);
-                self.bands(&Threads::single(), &narrow, lines, scratch, out, None);
+                self.bands(&Threads::single(), p, lines, scratch, out, None);
             },
         );
     }

@@ -82,7 +82,11 @@ fn check<const N: usize>(batch: usize, layers: [Layer; N]) {
     let takes_residual = matches!(layers[N - 1].stage, Stage::Conv2d(_));
     let residuals = [None, takes_residual.then(|| random(outputs, 6))];
     let stages = layers.each_ref().map(|layer| layer.stage);
-    let threads = [1, 2, 3].map(Threads::new);
+    let longest = RowBands::new(stages, layers[N - 1].output[0]).scratch_len();
+    // The workers have no scratch memory, or enough for bands of their own.
+    let enough = [2, 3].map(|count| Threads::new(count).with_scratch(longest));
+    let threads = [1, 2, 3].map(Threads::new).into_iter().chain(enough);
+    let threads: Vec<_> = threads.collect();
     for residual in residuals.iter().map(Option::as_deref) {
         for isa in Isa::available() {
             isa.force(|| {
@@ -94,12 +98,9 @@ fn check<const N: usize>(batch: usize, layers: [Layer; N]) {
                 let mut mean_of_one_line: Option<Vec<f32>> = None;
                 for rows in 1..=layers[N - 1].output[0] + 1 {
                     let p = RowBands::new(stages, rows);
-                    // The second time with enough for bands of each thread's own.
-                    let cases = threads.iter().flat_map(|t| [(t, 1), (t, t.count())]);
-                    let cases =
-                        cases.flat_map(|(t, factor)| [(t, factor, p), (t, factor, p.mean())]);
-                    for (threads, factor, p) in cases {
-                        let mut scratch = vec![f32::NAN; factor * p.scratch_len()];
+                    let cases = threads.iter().flat_map(|t| [(t, p), (t, p.mean())]);
+                    for (threads, p) in cases {
+                        let mut scratch = vec![f32::NAN; p.scratch_len()];
                         let mut out = vec![f32::NAN; outputs];
                         let operands = layers
                             .each_ref()

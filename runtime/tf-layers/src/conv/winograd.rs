@@ -1,14 +1,9 @@
 //! Convolution with 3×3, 1×3 and 1×5 filters by Winograd's minimal filtering.
 
-use std::ops::Range;
-
 use super::{Conv1d, Conv2d};
-use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
-use crate::kernels::winograd::{
-    Epilogue, F1, F2, F4, F4Of5, Points, Tiles, transform_input, transform_output,
-};
+use crate::kernels::winograd::{BLOCK, Epilogue, F1, F2, F4, F4Of5, Layer, Tiles, distance};
 
 /// A [`Conv2d`] with strides and dilations of 1 and one group, by Winograd's F(2×2, 3×3) or F(4×4, 3×3): 2.25 or 4 times
 /// fewer multiplications, more additions, and larger rounding errors; or, with filters of one line, by F(2, 3), F(4, 3) or
@@ -29,9 +24,6 @@ pub struct WinogradConv2d {
 /// [`WinogradConv2d`] with filters of one line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WinogradConv1d(WinogradConv2d);
-
-/// Tiles that go through the three steps together.
-const BLOCK: usize = 32;
 
 impl WinogradConv2d {
     /// `conv` with tiles of `tile` × `tile` pixels, or of `tile` pixels of a line for filters of one line.
@@ -89,81 +81,6 @@ impl WinogradConv2d {
         let inner = &self.conv.0;
         self.points() * (distance(block, inner.channels) + distance(block, inner.filters))
     }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the operands of the public function"
-    )]
-    fn run<Y: Points, X: Points>(
-        &self,
-        threads: &Threads,
-        x: &[f32],
-        batch: usize,
-        weights: &[f32],
-        epilogue: Epilogue,
-        scratch: &mut [f32],
-        out: &mut [f32],
-    ) {
-        let inner = &self.conv.0;
-        let (channels, filters) = (inner.channels, inner.filters);
-        let [height, width, _] = self.conv.output();
-        let geometry = Tiles {
-            input: [inner.input[1], inner.input[2]],
-            output: [height, width],
-            pads: [inner.before[1], inner.before[2]],
-            grid: self.grid(),
-        };
-        let tiles = batch * geometry.grid[0] * geometry.grid[1];
-        for tiles in blocks(tiles) {
-            let apart = [channels, filters].map(|n| distance(tiles.len(), n));
-            let (patches, products) = scratch.split_at_mut(self.points() * apart[0]);
-            let products = &mut products[..self.points() * apart[1]];
-            transform_input::<Y, X>(
-                threads,
-                &geometry,
-                x,
-                channels,
-                tiles.clone(),
-                patches,
-                apart[0],
-            );
-            let one = Axis::new(1, 0);
-            Product {
-                x: patches,
-                rows: [one, one, one, Axis::new(tiles.len(), channels)],
-                taps: [one; 3],
-                segment: channels,
-                groups: Groups::Apart {
-                    count: self.points(),
-                    x: apart[0],
-                    out: apart[1],
-                },
-                packed: weights,
-                columns: filters,
-                bias: None,
-                residual: None,
-                out: Rows::PLAIN,
-                activation: crate::Activation::None,
-                register_tile: None,
-            }
-            .run(threads, products);
-            transform_output::<Y, X>(
-                threads, &geometry, products, apart[1], filters, tiles, epilogue, out,
-            );
-        }
-    }
-}
-
-/// How far the matrices [tiles, columns] of two points are apart: an odd number of cache lines, so that the points of a
-/// tile lie in different sets of the cache.
-const fn distance(tiles: usize, columns: usize) -> usize {
-    ((tiles * columns).div_ceil(16) | 1) * 16
-}
-
-/// `tiles` in blocks of at most [`BLOCK`] that differ by one at most.
-fn blocks(tiles: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = tiles.div_ceil(BLOCK);
-    (0..count).map(move |i| i * tiles / count..(i + 1) * tiles / count)
 }
 
 /// [`conv2d`](crate::conv2d) by Winograd's minimal filtering.
@@ -198,21 +115,36 @@ pub fn conv2d_winograd(
         "conv2d_winograd: the scratch memory has {} elements, fewer than {needed}",
         scratch.len()
     );
-    let epilogue = Epilogue {
-        bias,
-        residual,
-        rows: p.conv.0.out,
-        activation: p.conv.0.activation,
+    let inner = &p.conv.0;
+    let ([height, width, _], grid) = (p.conv.output(), p.grid());
+    let layer = Layer {
+        geometry: Tiles {
+            input: [inner.input[1], inner.input[2]],
+            output: [height, width],
+            pads: [inner.before[1], inner.before[2]],
+            grid,
+        },
+        x,
+        channels: inner.channels,
+        weights,
+        filters: inner.filters,
+        tiles: batch * grid[0] * grid[1],
+        epilogue: Epilogue {
+            bias,
+            residual,
+            rows: inner.out,
+            activation: inner.activation,
+        },
     };
-    let [_, height, width] = p.conv.0.kernel;
-    let run = match (height, width, p.tile) {
-        (1, 3, 2) => WinogradConv2d::run::<F1, F2>,
-        (1, 3, _) => WinogradConv2d::run::<F1, F4>,
-        (1, _, _) => WinogradConv2d::run::<F1, F4Of5>,
-        (_, _, 2) => WinogradConv2d::run::<F2, F2>,
-        _ => WinogradConv2d::run::<F4, F4>,
+    let [_, down, across] = inner.kernel;
+    let run = match (down, across, p.tile) {
+        (1, 3, 2) => Layer::run::<F1, F2>,
+        (1, 3, _) => Layer::run::<F1, F4>,
+        (1, _, _) => Layer::run::<F1, F4Of5>,
+        (_, _, 2) => Layer::run::<F2, F2>,
+        _ => Layer::run::<F4, F4>,
     };
-    run(p, threads, x, batch, weights, epilogue, scratch, out);
+    run(&layer, threads, scratch, out);
 }
 
 /// [`conv1d`](crate::conv1d) by Winograd's minimal filtering: [`conv2d_winograd`] on images of one line.

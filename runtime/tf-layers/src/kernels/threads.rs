@@ -7,11 +7,14 @@
 
 use std::any::Any;
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use crate::aligned_bytes::AlignedBytes;
 
 /// How long a worker looks for the next layer before it sleeps: longer than the gaps between the layers of a model,
 /// short enough to leave the processor to others between models.
@@ -57,9 +60,30 @@ impl Threads {
                     .ok()
             })
             .collect();
+        let scratch = (1..count)
+            .map(|_| Mutex::new(AlignedBytes::zeroed(0)))
+            .collect();
         Self {
-            pool: Some(Arc::new(Pool { shared, workers })),
+            pool: Some(Arc::new(Pool {
+                shared,
+                workers,
+                scratch,
+            })),
         }
+    }
+
+    /// With scratch memory of at least `length` elements for each worker. Layers that need scratch memory for each part of
+    /// their work then run parts side by side, if none needs more; else they share out each of their steps.
+    #[must_use]
+    pub fn with_scratch(self, length: usize) -> Self {
+        let bytes = length.saturating_mul(size_of::<f32>());
+        for memory in self.pool.iter().flat_map(|pool| &pool.scratch) {
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            if memory.len() < bytes {
+                *memory = AlignedBytes::zeroed(bytes);
+            }
+        }
+        self
     }
 
     /// How many threads a layer can use.
@@ -75,9 +99,54 @@ impl Threads {
     #[inline]
     pub fn run(&self, parts: usize, body: impl Fn(usize) + Sync) {
         match &self.pool {
-            Some(pool) if parts > 1 => pool.run(parts, &body),
+            Some(pool) if parts > 1 => pool.run(parts, &|part, _| body(part)),
             _ => (0..parts).for_each(body),
         }
+    }
+
+    /// Whether there are workers, with scratch memory of `length` elements.
+    pub(crate) fn have_scratch(&self, length: usize) -> bool {
+        self.pool.as_ref().is_some_and(|pool| {
+            pool.scratch.iter().all(|memory| {
+                let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+                memory.len() / size_of::<f32>() >= length
+            })
+        })
+    }
+
+    /// As [`Threads::run`], with scratch memory of `length` elements for each call: that of the worker, and `own` on the
+    /// caller's thread. What an earlier call left there is still in it.
+    ///
+    /// # Panics
+    /// As [`Threads::run`], or if there is less memory, see [`have_scratch`](Threads::have_scratch).
+    pub(crate) fn run_with_scratch(
+        &self,
+        parts: usize,
+        own: &mut [f32],
+        length: usize,
+        body: impl Fn(usize, &mut [f32]) + Sync,
+    ) {
+        let own = &mut own[..length];
+        let Some(pool) = &self.pool else {
+            return (0..parts).for_each(|part| body(part, own));
+        };
+        let own = Mutex::new(own);
+        // A thread computes one part at a time, and a caller that finds the workers taken is thread 0: no lock is waited
+        // for.
+        pool.run(parts, &|part, thread| match thread.checked_sub(1) {
+            None => {
+                let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+                body(part, &mut own);
+            }
+            Some(worker) => {
+                let memory = &pool.scratch[worker];
+                let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+                body(
+                    part,
+                    &mut bytemuck::cast_slice_mut(memory.bytes_mut())[..length],
+                );
+            }
+        });
     }
 
     /// Cuts `out` into chunks of `length` elements, the last one shorter, and calls `body` with the index of each chunk
@@ -91,46 +160,67 @@ impl Threads {
         length: usize,
         body: impl Fn(usize, &mut [T]) + Sync,
     ) {
-        self.for_each_chunk_with(out, length, &mut [(); 0], 0, |index, out, _| {
-            body(index, out);
+        assert!(length > 0, "Threads::for_each_chunk: chunks of no elements");
+        let chunks = Chunks::new(out, length);
+        self.run(chunks.count(), |index| {
+            // SAFETY: `run` calls with each index once.
+            body(index, unsafe { chunks.get(index) });
         });
     }
 
-    /// As [`Threads::for_each_chunk`], with `each` elements of `scratch` for each chunk.
+    /// As [`Threads::for_each_chunk`], with scratch memory as in [`Threads::run_with_scratch`].
     ///
     /// # Panics
-    /// If `length` is zero, the scratch memory is too short, or as [`Threads::run`].
-    pub(crate) fn for_each_chunk_with<T: Send, U: Send>(
+    /// If `length` is zero, or as [`Threads::run_with_scratch`].
+    pub(crate) fn for_each_chunk_with_scratch(
         &self,
-        out: &mut [T],
+        out: &mut [f32],
         length: usize,
-        scratch: &mut [U],
-        each: usize,
-        body: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+        own: &mut [f32],
+        needed: usize,
+        body: impl Fn(usize, &mut [f32], &mut [f32]) + Sync,
     ) {
         assert!(length > 0, "Threads::for_each_chunk: chunks of no elements");
-        let total = out.len();
-        let count = total.div_ceil(length);
-        assert!(
-            count.saturating_mul(each) <= scratch.len(),
-            "Threads::for_each_chunk: too little scratch memory"
-        );
-        let (start, scratch) = (SendPtr(out.as_mut_ptr()), SendPtr(scratch.as_mut_ptr()));
-        self.run(count, |index| {
-            let offset = index * length;
-            // SAFETY: `run` calls with each index once, so the chunks are disjoint parts of `out` and `scratch`, which are
-            // borrowed for the call; the last one of `out` ends at `total`, and `scratch` has `each` for every index.
-            let (chunk, scratch) = unsafe {
-                (
-                    std::slice::from_raw_parts_mut(
-                        start.get().add(offset),
-                        length.min(total - offset),
-                    ),
-                    std::slice::from_raw_parts_mut(scratch.get().add(index * each), each),
-                )
-            };
-            body(index, chunk, scratch);
+        let chunks = Chunks::new(out, length);
+        self.run_with_scratch(chunks.count(), own, needed, |index, scratch| {
+            // SAFETY: `run_with_scratch` calls with each index once.
+            body(index, unsafe { chunks.get(index) }, scratch);
         });
+    }
+}
+
+/// Parts of `length` elements of a slice, the last one shorter, that several threads write.
+struct Chunks<'a, T> {
+    start: SendPtr<T>,
+    total: usize,
+    length: usize,
+    borrow: PhantomData<&'a ()>,
+}
+
+impl<'a, T: Send> Chunks<'a, T> {
+    fn new(out: &'a mut [T], length: usize) -> Self {
+        Self {
+            start: SendPtr(out.as_mut_ptr()),
+            total: out.len(),
+            length,
+            borrow: PhantomData,
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.total.div_ceil(self.length)
+    }
+
+    /// Chunk `index`.
+    ///
+    /// # Safety
+    /// Each index is asked for once.
+    #[expect(clippy::mut_from_ref, reason = "chunks are disjoint")]
+    unsafe fn get(&self, index: usize) -> &mut [T] {
+        let offset = index * self.length;
+        let length = self.length.min(self.total - offset);
+        // SAFETY: the elements are part of the slice, which is borrowed, and of no other chunk.
+        unsafe { std::slice::from_raw_parts_mut(self.start.get().add(offset), length) }
     }
 }
 
@@ -151,6 +241,8 @@ unsafe impl<T: Send> Sync for SendPtr<T> {}
 struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// One for each worker: only it takes the lock while parts run.
+    scratch: Box<[Mutex<AlignedBytes>]>,
 }
 
 /// On a cache line of its own, so that threads that wait for different things do not disturb each other.
@@ -180,8 +272,8 @@ unsafe impl Sync for Shared {}
 // SAFETY: the pointer in `body` is to a `Sync` closure, as above.
 unsafe impl Send for Shared {}
 
-/// A reference to the caller's closure whose lifetime the run guarantees.
-type Body = *const (dyn Fn(usize) + Sync);
+/// A reference to the caller's closure, of a part and the thread that it runs on, whose lifetime the run guarantees.
+type Body = *const (dyn Fn(usize, usize) + Sync);
 
 /// A range of parts that are still to be done, packed with the run's number so that a claim from an earlier run cannot
 /// succeed: bits 0..16 the first part, 16..32 the end, 32..64 the run.
@@ -246,7 +338,7 @@ impl Shared {
                 // the cell.
                 let body = unsafe { (*self.body.get()).map(|body| &*body) };
                 if let Some(body) = body
-                    && let Err(payload) = catch_unwind(AssertUnwindSafe(|| body(part)))
+                    && let Err(payload) = catch_unwind(AssertUnwindSafe(|| body(part, index)))
                 {
                     let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
                     first.get_or_insert(payload);
@@ -287,18 +379,19 @@ impl Shared {
 }
 
 impl Pool {
-    fn run(&self, parts: usize, body: &(dyn Fn(usize) + Sync)) {
+    /// Calls `body` with each part and the thread that it runs on, of which the caller's is number 0.
+    fn run(&self, parts: usize, body: &(dyn Fn(usize, usize) + Sync)) {
         let shared = &*self.shared;
         if shared.busy.swap(true, Ordering::Acquire) {
-            return (0..parts).for_each(body);
+            return (0..parts).for_each(|part| body(part, 0));
         }
         if parts <= MOST_PARTS {
             self.run_claimed(parts, body);
         } else {
             let together = parts.div_ceil(MOST_PARTS);
-            self.run_claimed(parts.div_ceil(together), &|index| {
+            self.run_claimed(parts.div_ceil(together), &|index, thread| {
                 let end = ((index + 1) * together).min(parts);
-                (index * together..end).for_each(body);
+                (index * together..end).for_each(|part| body(part, thread));
             });
         }
         let panic = shared
@@ -313,14 +406,14 @@ impl Pool {
     }
 
     /// Does all parts; the caller holds `busy`.
-    fn run_claimed(&self, parts: usize, body: &(dyn Fn(usize) + Sync)) {
+    fn run_claimed(&self, parts: usize, body: &(dyn Fn(usize, usize) + Sync)) {
         let shared = &*self.shared;
-        let body: *const (dyn Fn(usize) + Sync + '_) = body;
+        let body: *const (dyn Fn(usize, usize) + Sync + '_) = body;
         // SAFETY: the lifetime is forgotten, not exceeded: this function returns only when all parts are done, and no
         // thread touches the closure without a part. Nobody reads the cell meanwhile, as no part is left to claim.
         unsafe {
             *shared.body.get() = Some(std::mem::transmute::<
-                *const (dyn Fn(usize) + Sync + '_),
+                *const (dyn Fn(usize, usize) + Sync + '_),
                 Body,
             >(body))
         };
@@ -411,6 +504,32 @@ mod tests {
                 assert!(out.iter().enumerate().all(|(i, &x)| x == i / chunk + 1));
             }
         }
+    }
+
+    #[test]
+    fn each_thread_has_scratch_memory_of_its_own() {
+        let threads = Threads::new(3).with_scratch(5).with_scratch(4);
+        assert!(threads.have_scratch(5) && !threads.have_scratch(6));
+        assert!(!Threads::single().have_scratch(0));
+        let mut own = [0.0; 5];
+        for _ in 0..if cfg!(miri) { 2 } else { 100 } {
+            let mut out = [0.0; 64];
+            threads.for_each_chunk_with_scratch(&mut out, 3, &mut own, 5, |index, out, scratch| {
+                scratch.fill(index as f32);
+                std::hint::spin_loop();
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = scratch.iter().sum::<f32>() + i as f32;
+                }
+            });
+            let expected = |i| (i / 3 * 5 + i % 3) as f32;
+            assert!(out.iter().enumerate().all(|(i, &x)| x == expected(i)));
+        }
+        let mut out = [0.0; 4];
+        let single = Threads::single();
+        single.for_each_chunk_with_scratch(&mut out, 1, &mut own, 2, |_, out, scratch| {
+            out[0] = scratch.len() as f32;
+        });
+        assert_eq!(out, [2.0; 4]);
     }
 
     #[test]

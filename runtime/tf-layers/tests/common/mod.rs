@@ -42,12 +42,18 @@ pub fn assert_close(got: &[f32], expected: &[f64], what: &dyn std::fmt::Debug) {
     }
 }
 
-/// Runs `layer`, which fills an output of NaN, with every instruction set and one to three threads; compares with
+/// Runs `layer`, which fills an output of NaN, with every instruction set and one to three threads, with and without
+/// scratch memory of their own; compares with
 /// `expected`, and demands the same bits for all numbers of threads.
 #[track_caller]
 pub fn check(what: &dyn std::fmt::Debug, expected: &[f64], layer: &dyn Fn(&Threads, &mut [f32])) {
     thread_local! {
-        static THREADS: [Threads; 3] = [Threads::single(), Threads::new(2), Threads::new(3)];
+        static THREADS: [Threads; 4] = [
+            Threads::single(),
+            Threads::new(2),
+            Threads::new(3),
+            Threads::new(2).with_scratch(1 << 20),
+        ];
     }
     for isa in Isa::available() {
         let results = isa.force(|| {

@@ -6,10 +6,12 @@
 //! points `a`: `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, where a row of `Bᵀ` has the coefficients of `Π (x - b)` over the other
 //! points `b`, a column of `Aᵀ` the powers of `a`, and a row of `G` the same divided by `Π (a - b)`.
 
+mod layer;
 mod points;
 
 use std::ops::Range;
 
+pub(crate) use layer::{BLOCK, Layer, distance};
 pub(crate) use points::{F1, F2, F4, F4Of5, Points};
 
 use self::points::MOST;
@@ -64,7 +66,7 @@ fn parts(threads: &Threads, tiles: usize, work: usize) -> usize {
 ///
 /// # Panics
 /// If a length does not fit.
-pub(crate) fn transform_input<Y: Points, X: Points>(
+fn transform_input<Y: Points, X: Points>(
     threads: &Threads,
     geometry: &Tiles,
     x: &[f32],
@@ -229,41 +231,23 @@ pub(crate) struct Epilogue<'a> {
     pub activation: Activation,
 }
 
-/// Transforms the points of some `tiles` to NHWC images `out` with `filters` channels, or to the columns that
-/// `epilogue.rows` names: the matrix [tiles, filters] of point `p` starts at `points[p * distance]`.
+/// Checks the lengths of what [`transform_output`] reads and writes for `tiles` tiles, but for the points.
 ///
 /// # Panics
-/// If a length does not fit.
-#[expect(clippy::too_many_arguments, reason = "mirrors `transform_input`")]
-pub(crate) fn transform_output<Y: Points, X: Points>(
-    threads: &Threads,
-    geometry: &Tiles,
-    points: &[f32],
-    distance: usize,
-    filters: usize,
-    tiles: Range<usize>,
-    epilogue: Epilogue,
-    out: &mut [f32],
-) {
-    let pixels = product([geometry.images(tiles.end), product(geometry.output)]);
+/// If one does not fit.
+fn check_output(geometry: &Tiles, filters: usize, tiles: usize, epilogue: &Epilogue, out: usize) {
+    let pixels = product([geometry.images(tiles), product(geometry.output)]);
     let stride = epilogue.rows.stride(filters);
     assert!(
-        out.len() >= pixels.saturating_mul(stride),
+        out >= pixels.saturating_mul(stride),
         "the output has {} elements, too few for {} tiles",
-        out.len(),
-        tiles.end
+        out,
+        tiles
     );
     assert!(
         epilogue.rows.first().saturating_add(filters) <= stride,
         "{filters} columns from {} on are not within {stride}",
         epilogue.rows.first()
-    );
-    assert!(
-        points.len() >= product([Y::N, X::N, distance])
-            && distance >= product([tiles.len(), filters]),
-        "{} transformed elements are too few for {} tiles",
-        points.len(),
-        tiles.len()
     );
     assert!(
         epilogue.bias.is_none_or(|bias| bias.len() == filters),
@@ -275,8 +259,36 @@ pub(crate) fn transform_output<Y: Points, X: Points>(
             .is_none_or(|x| x.len() >= pixels.saturating_mul(filters) && !epilogue.rows.accumulate),
         "the residual is too short, or another one is in the output"
     );
+}
+
+/// Transforms the points of some `tiles` to NHWC images `out` with `filters` channels, or to the columns that
+/// `epilogue.rows` names: the matrix [tiles, filters] of point `p` starts at `points[p * distance]`.
+///
+/// # Safety
+/// [`check_output`] accepts the operands for these tiles, and nothing else accesses their pixels in `out` meanwhile.
+///
+/// # Panics
+/// If there are too few points.
+#[expect(clippy::too_many_arguments, reason = "mirrors `transform_input`")]
+unsafe fn transform_output<Y: Points, X: Points>(
+    threads: &Threads,
+    geometry: &Tiles,
+    points: &[f32],
+    distance: usize,
+    filters: usize,
+    tiles: Range<usize>,
+    epilogue: Epilogue,
+    out: *mut f32,
+) {
+    assert!(
+        points.len() >= product([Y::N, X::N, distance])
+            && distance >= product([tiles.len(), filters]),
+        "{} transformed elements are too few for {} tiles",
+        points.len(),
+        tiles.len()
+    );
     let count = parts(threads, tiles.len(), tiles.len() * Y::N * X::N * filters);
-    let to = SendPtr(out.as_mut_ptr());
+    let to = SendPtr(out);
     threads.run(count, |part| {
         let first = part * tiles.len() / count;
         dispatch(Output::<Y, X> {
@@ -292,7 +304,7 @@ pub(crate) fn transform_output<Y: Points, X: Points>(
     });
 }
 
-/// Some tiles to transform. Made in `transform_output` only, which has checked the lengths.
+/// Some tiles to transform. Made in `transform_output` only, whose caller has checked the lengths.
 struct Output<'a, Y, X> {
     geometry: &'a Tiles,
     points: *const f32,
@@ -356,7 +368,7 @@ impl<Y: Points, X: Points> WithSimd for Output<'_, Y, X> {
                     high,
                     hard_swish,
                 };
-                // SAFETY: `transform_output` checked the lengths, the pixels are within the image, and no other part
+                // SAFETY: `check_output` accepted the lengths, the pixels are within the image, and no other part
                 // writes them.
                 unsafe {
                     if rows == Y::M && columns == X::M && lanes == S::LANES {

@@ -1,0 +1,140 @@
+//! A convolution by Winograd's minimal filtering, some tiles at a time.
+
+use std::ops::Range;
+
+use super::{Epilogue, Points, Tiles, check_output, transform_input, transform_output};
+use crate::kernels::gemm::{Axis, Groups, Product, Rows};
+use crate::kernels::product;
+use crate::kernels::threads::{SendPtr, Threads};
+
+/// The most tiles that go through the three steps together.
+pub(crate) const BLOCK: usize = 32;
+
+/// The fewest tiles of a block on a thread of its own: each block reads all weights.
+const LEAST: usize = 16;
+
+/// How far the matrices [tiles, columns] of two points are apart: an odd number of cache lines, so that the points of a
+/// tile lie in different sets of the cache.
+pub(crate) const fn distance(tiles: usize, columns: usize) -> usize {
+    ((tiles * columns).div_ceil(16) | 1) * 16
+}
+
+/// What the three steps read.
+pub(crate) struct Layer<'a> {
+    pub geometry: Tiles,
+    /// NHWC images, and their number of channels.
+    pub x: &'a [f32],
+    pub channels: usize,
+    /// For each point a packed [channels, filters] matrix.
+    pub weights: &'a [f32],
+    pub filters: usize,
+    /// The tiles of all images.
+    pub tiles: usize,
+    pub epilogue: Epilogue<'a>,
+}
+
+impl Layer<'_> {
+    /// Computes the images `out`, or the columns of it that the epilogue names. Several threads run blocks of tiles side by
+    /// side where there are enough for all, and the workers have scratch memory; else they share out each step of a block.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub(crate) fn run<Y: Points, X: Points>(
+        &self,
+        threads: &Threads,
+        scratch: &mut [f32],
+        out: &mut [f32],
+    ) {
+        check_output(
+            &self.geometry,
+            self.filters,
+            self.tiles,
+            &self.epilogue,
+            out.len(),
+        );
+        let out = SendPtr(out.as_mut_ptr());
+        let needed = product([Y::N, X::N])
+            * (distance(BLOCK.min(self.tiles), self.channels)
+                + distance(BLOCK.min(self.tiles), self.filters));
+        let count = threads.count();
+        if self.tiles >= LEAST * count && threads.have_scratch(needed) {
+            let blocks = self.tiles.div_ceil(BLOCK).next_multiple_of(count);
+            threads.run_with_scratch(blocks, scratch, needed, |index, scratch| {
+                let tiles = self.block(index, blocks);
+                // SAFETY: the operands are checked, and a tile is in one block.
+                unsafe { self.run_block::<Y, X>(&Threads::single(), tiles, scratch, out.get()) };
+            });
+        } else {
+            let blocks = self.tiles.div_ceil(BLOCK);
+            for index in 0..blocks {
+                let tiles = self.block(index, blocks);
+                // SAFETY: the operands are checked, and `out` is borrowed.
+                unsafe { self.run_block::<Y, X>(threads, tiles, scratch, out.get()) };
+            }
+        }
+    }
+
+    /// The tiles of a block, of which there are `blocks`: their numbers differ by one at most.
+    fn block(&self, index: usize, blocks: usize) -> Range<usize> {
+        index * self.tiles / blocks..(index + 1) * self.tiles / blocks
+    }
+
+    /// Computes the pixels of some tiles.
+    ///
+    /// # Safety
+    /// As for [`transform_output`].
+    unsafe fn run_block<Y: Points, X: Points>(
+        &self,
+        threads: &Threads,
+        tiles: Range<usize>,
+        scratch: &mut [f32],
+        out: *mut f32,
+    ) {
+        let points = product([Y::N, X::N]);
+        let apart = [self.channels, self.filters].map(|n| distance(tiles.len(), n));
+        let (patches, products) = scratch.split_at_mut(points * apart[0]);
+        let products = &mut products[..points * apart[1]];
+        transform_input::<Y, X>(
+            threads,
+            &self.geometry,
+            self.x,
+            self.channels,
+            tiles.clone(),
+            patches,
+            apart[0],
+        );
+        let one = Axis::new(1, 0);
+        Product {
+            x: patches,
+            rows: [one, one, one, Axis::new(tiles.len(), self.channels)],
+            taps: [one; 3],
+            segment: self.channels,
+            groups: Groups::Apart {
+                count: points,
+                x: apart[0],
+                out: apart[1],
+            },
+            packed: self.weights,
+            columns: self.filters,
+            bias: None,
+            residual: None,
+            out: Rows::PLAIN,
+            activation: crate::Activation::None,
+            register_tile: None,
+        }
+        .run(threads, products);
+        // SAFETY: the caller's promise.
+        unsafe {
+            transform_output::<Y, X>(
+                threads,
+                &self.geometry,
+                products,
+                apart[1],
+                self.filters,
+                tiles,
+                self.epilogue,
+                out,
+            );
+        }
+    }
+}
