@@ -299,58 +299,64 @@ impl Product<'_> {
                     let is_ahead = plan.far_rows
                         && range.length == a_stride
                         && column_group == column_groups.start;
-                    let share = Share::new(panels, k - range.k, block_end - block);
+                    let mut share = Share::new(panels, range.k..k, block_end - block, plan.k);
                     let mut cursor = Cursor::new(self, plan, block);
-                    for tile in 0..block_end - block {
+                    let mut tile = Tile {
+                        a: x,
+                        a_stride,
+                        outer: range.outer,
+                        outer_stride: self.taps[1].stride,
+                        inner: range.inner,
+                        inner_stride: self.taps[2].stride,
+                        length: range.length,
+                        b,
+                        panel: plan.k * PANEL,
+                        seed: match self.bias {
+                            Some(bias) if is_first => bias.as_ptr().wrapping_add(column),
+                            _ => std::ptr::null(),
+                        },
+                        seed_stride: if is_first { 0 } else { stride },
+                        residual: std::ptr::null(),
+                        residual_stride: match self.residual {
+                            Some(_) => all_columns,
+                            None => stride,
+                        },
+                        c: out,
+                        c_stride: stride,
+                        tail,
+                        low: if is_last { low } else { f32::NEG_INFINITY },
+                        high: if is_last { high } else { f32::INFINITY },
+                        hard_swish: is_last && hard_swish,
+                        fetch: is_first && plan.far_output,
+                        ahead: x,
+                        ahead_step: 0,
+                        next,
+                        next_step: share.step,
+                    };
+                    for _ in block..block_end {
                         let rows = cursor.rows(plan);
-                        let a = x.wrapping_add(cursor.offset + range.offset);
-                        let c = out.wrapping_add(cursor.index * stride + column);
-                        let tile = Tile {
-                            a,
-                            a_stride,
-                            outer: range.outer,
-                            outer_stride: self.taps[1].stride,
-                            inner: range.inner,
-                            inner_stride: self.taps[2].stride,
-                            length: range.length,
-                            b,
-                            panel: plan.k * PANEL,
-                            seed: match (is_first, self.bias) {
-                                (true, Some(bias)) => bias.as_ptr().wrapping_add(column),
-                                (true, None) => std::ptr::null(),
-                                (false, _) => c,
-                            },
-                            seed_stride: if is_first { 0 } else { stride },
+                        tile.a = x.wrapping_add(cursor.offset + range.offset);
+                        tile.c = out.wrapping_add(cursor.index * stride + column);
+                        if !is_first {
+                            tile.seed = tile.c;
+                        } else if let Some(residual) = self.residual {
                             // Added with the first range, before the output is written: it may lie there.
-                            residual: match (is_first, self.residual) {
-                                (true, Some(residual)) => residual
-                                    .as_ptr()
-                                    .wrapping_add(cursor.index * all_columns + column),
-                                (true, None) if self.out.accumulate => c,
-                                _ => std::ptr::null(),
-                            },
-                            residual_stride: match self.residual {
-                                Some(_) => all_columns,
-                                None => stride,
-                            },
-                            c,
-                            c_stride: stride,
-                            tail,
-                            low: if is_last { low } else { f32::NEG_INFINITY },
-                            high: if is_last { high } else { f32::INFINITY },
-                            hard_swish: is_last && hard_swish,
-                            fetch: is_first && plan.far_output,
-                            ahead: a.wrapping_add(rows * a_stride),
-                            ahead_step: if is_ahead { rows * size_of::<f32>() } else { 0 },
-                            next: next.wrapping_add(share.offset(tile, plan.k)),
-                            next_step: share.step,
-                        };
+                            let row = residual.as_ptr().wrapping_add(cursor.index * all_columns);
+                            tile.residual = row.wrapping_add(column);
+                        } else if self.out.accumulate {
+                            tile.residual = tile.c;
+                        }
+                        tile.ahead = tile.a.wrapping_add(rows * a_stride);
+                        if is_ahead {
+                            tile.ahead_step = rows * size_of::<f32>();
+                        }
+                        tile.next = next.wrapping_add(share.next());
                         // SAFETY: `run` bounded the largest offsets into all slices, the axes and ranges are within
                         // them, and the active instruction set is one that the machine has.
                         unsafe { kernels[rows - 1](&tile) };
                         if is_last && rest {
                             // SAFETY: the tile's rows were just written, and belong to this part.
-                            let block = unsafe { Block::new(c, rows, stride, width) };
+                            let block = unsafe { Block::new(tile.c, rows, stride, width) };
                             self.activation.apply_block(block);
                         }
                         cursor.advance(self, plan, rows);
@@ -367,34 +373,45 @@ impl Product<'_> {
 
 /// How the tiles of a block share the prefetch of the next weights.
 struct Share {
-    tiles: usize,
     /// Bytes that a tile prefetches for each k.
     step: usize,
-    /// Elements of a panel's range of K, and of all panels'.
+    /// Elements that a tile prefetches.
+    each: usize,
+    /// Elements of a panel's range of K, and from one panel to the next.
     panel: usize,
-    all: usize,
+    distance: usize,
+    /// Where the next tile begins, and how far that is within its panel.
+    next: usize,
+    within: usize,
 }
 
 impl Share {
-    /// `tiles` tiles prefetch `panels` panels' ranges of `k`.
-    fn new(panels: usize, k: usize, tiles: usize) -> Self {
+    /// `tiles` tiles prefetch the range `k` of `panels` panels of a matrix of `rows` rows.
+    fn new(panels: usize, k: Range<usize>, tiles: usize, rows: usize) -> Self {
         let line = PANEL * size_of::<f32>();
+        let panel = k.len() * PANEL;
         Self {
-            tiles,
             // One prefetch for each k reaches a line at most.
             step: (panels * line / tiles).min(line),
-            panel: k * PANEL,
-            all: panels * k * PANEL,
+            each: panels * panel / tiles,
+            panel,
+            distance: rows * PANEL,
+            next: 0,
+            within: 0,
         }
     }
 
-    /// Where tile `tile` begins, relative to the first panel's range, in a matrix of `k` rows.
-    fn offset(&self, tile: usize, k: usize) -> usize {
-        let position = self.all / self.tiles * tile;
-        match self.panel {
-            0 => 0,
-            panel => position / panel * k * PANEL + position % panel,
+    /// Where the next tile begins, relative to the first panel's range.
+    #[inline]
+    fn next(&mut self) -> usize {
+        let begin = self.next;
+        self.next += self.each;
+        self.within += self.each;
+        while self.within >= self.panel && self.panel > 0 {
+            self.within -= self.panel;
+            self.next += self.distance - self.panel;
         }
+        begin
     }
 }
 

@@ -182,7 +182,21 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
     // SAFETY: every access is to an element that `Tile` describes: row below `MR`, column below `NV` vectors and `NH`
     // halves (the last one cut to `tail`), k within the segments.
     unsafe {
-        if !t.seed.is_null() {
+        if !t.seed.is_null() && t.seed_stride == 0 {
+            // The same for all rows.
+            unroll!(4, J, NV, {
+                let seed = t.seed(s, 0, J * S::LANES, count(J));
+                unroll!(14, I, MR, {
+                    acc[I][J] = seed;
+                })
+            });
+            unroll!(1, J, NH, {
+                let seed = t.seed(half, 0, NV * S::LANES, t.tail);
+                unroll!(14, I, MR, {
+                    half_acc[I][J] = seed;
+                })
+            });
+        } else if !t.seed.is_null() {
             unroll!(14, I, MR, {
                 unroll!(4, J, NV, {
                     acc[I][J] = t.seed(s, I, J * S::LANES, count(J));
