@@ -5,6 +5,10 @@
 //! place, without a copy ("implicit GEMM").
 //!
 //! [`blocking`](super::blocking) says in which order the elements are computed.
+//!
+//! A step of Strassen's algorithm (seven products of halves for eight) was measured and is not here: the sums of halves
+//! come from the second-level cache as slowly as they save multiplications, so that 1280 rows of 256 and 1024 columns take
+//! 0.95 of the time and others 0.98 to 1.07, with errors of 1e-6 to 8e-6 of the largest result instead of 5e-7 to 1e-6.
 
 use std::ops::Range;
 
