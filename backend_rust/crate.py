@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, f32
 
 from tfrc.backend_rust import rust
 from tfrc.backend_rust.names import Scope
@@ -22,6 +22,7 @@ from tfrc.backend_rust.statements import Source
 from tfrc.backend_rust.testdata import write_features
 from tfrc.backend_rust.variables import Variable, VariableTable
 from tfrc.backend_rust.weight_file import MAGIC, WeightFile
+from tfrc.ir.dtype import size_of
 from tfrc.ir.shape import Dim
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -192,6 +193,7 @@ def template_values(
     """Everything that the templates refer to."""
     constants = source.weights.constants
     statements = [s for signature in signatures for s in signature.statements]
+    scratch = max(s.thread_scratch for s in signatures)
     return {
         "options": options,
         "signatures": signatures,
@@ -218,7 +220,8 @@ def template_values(
         "is_batched": any(s.is_batched for s in signatures),
         "checks_lengths": any(s.checked for s in signatures),
         "arena": largest_arena(signatures),
-        "thread_scratch": thread_scratch(signatures),
+        "thread_scratch": rust.integer(scratch) if scratch else None,
+        "thread_scratch_kib": -(-scratch * size_of(f32) // 1024),
         "results": largest_results(signatures),
         "tolerance": rust.floating(options.tolerance, "f64"),
         "reads_bools": any(t.is_bool for s in signatures for t in (*s.inputs, *s.outputs))
@@ -242,12 +245,6 @@ def array_types(signatures: list[Signature]) -> list[str]:
     """What src/arrays.rs imports from ndarray."""
     tensors = [t for s in signatures for t in (*s.inputs, *s.outputs)]
     return sorted({"ArrayView", *(t.dimension for t in tensors)})
-
-
-def thread_scratch(signatures: list[Signature]) -> str | None:
-    """Elements of scratch memory for each further thread, in Rust; None for none."""
-    most = max(s.thread_scratch for s in signatures)
-    return rust.integer(most) if most else None
 
 
 def largest_arena(signatures: list[Signature]) -> str:
