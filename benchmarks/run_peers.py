@@ -3,14 +3,16 @@
     python benchmarks/run_peers.py WORK [--models mlp] [--batches 1] [--threads 1] [--rounds 3]
 
 One round measures all runtimes on one (model, batch, threads) one after the other, each in a fresh
-process, so that a slow spell of the machine falls on all of them. The result of a runtime is the
-median over its rounds of the median time of a run. Adds to results/peers.json, where a tfrc that
+process, so that a slow spell of the machine falls on all of them. Later rounds leave out what took
+`--again` times as long as the fastest in the first. The result of a runtime is the median over its
+rounds of the median time of a run. Adds to results/peers.json, where a tfrc that
 was built again takes the place of the earlier one; report.py makes the tables. What does not build
 is named and left out.
 """
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
@@ -199,6 +201,7 @@ def parser(about: str | None, **defaults: Any) -> argparse.ArgumentParser:
     parser.add_argument("--batches", default="1,32")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--again", type=float, default=1.5, help="how far behind is measured again")
     parser.add_argument("--budget", type=float, default=1.0, help="seconds for each process")
     parser.add_argument("--limit", type=int, default=300, help="seconds before giving up")
     parser.add_argument("--load", type=int, default=0, help="busy processes meanwhile")
@@ -232,8 +235,12 @@ def run(options: argparse.Namespace) -> None:
                 print(f"{model}: {peer} was not built: {error}", file=sys.stderr)
         for batch in map(int, options.batches.split(",")):
             for threads in map(int, options.threads.split(",")):
+                first: dict[str, float] = {}
                 for round_ in range(options.rounds):
+                    limit = options.again * min(first.values(), default=0.0)
                     for peer in peers:
+                        if round_ > 0 and first.get(peer, math.inf) > limit:
+                            continue
                         if peer in programs:
                             source = folder / f"model_b{batch}.onnx"
                             command = [programs[peer], manifest(folder, batch), source, threads]
@@ -253,6 +260,8 @@ def run(options: argparse.Namespace) -> None:
                         if peer == "tfrc" and round_ == 0 and not options.built:
                             known.pop(key, None)  # of another program
                         known.setdefault(key, []).append(record)
+                        if round_ == 0:
+                            first[peer] = record.get("median_ms", math.inf)
                         print(
                             key, record.get("failed") or f"{record['median_ms']:.3f} ms", flush=True
                         )
