@@ -221,9 +221,9 @@ impl<const N: usize> RowBands<N> {
 /// Runs the layers of `p` on images `x`; the last one adds `residual`, and its result may be columns of `out`. The batch size
 /// follows from the length of `out`.
 ///
-/// `operands` are the weights and the bias of each layer; `scratch` has at least `p.scratch_len()` elements; several threads
-/// run bands of their own if they [have as much](Threads::with_scratch). `mean` is [batch, channels] if `p` [has it](RowBands::mean), and
-/// None if not.
+/// `operands` are the weights and the bias of each layer; `scratch` has at least `p.scratch_len()` elements; several
+/// threads run bands of their own if they [have as much](Threads::with_scratch). `mean` is [batch, channels] if `p`
+/// [has it](RowBands::mean), and None if not.
 ///
 /// # Panics
 /// If a length does not fit.

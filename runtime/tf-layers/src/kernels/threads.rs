@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -78,7 +78,7 @@ impl Threads {
     pub fn with_scratch(self, length: usize) -> Self {
         let bytes = length.saturating_mul(size_of::<f32>());
         for memory in self.pool.iter().flat_map(|pool| &pool.scratch) {
-            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = lock(memory);
             if memory.len() < bytes {
                 *memory = AlignedBytes::zeroed(bytes);
             }
@@ -108,7 +108,7 @@ impl Threads {
     pub(crate) fn have_scratch(&self, length: usize) -> bool {
         self.pool.as_ref().is_some_and(|pool| {
             pool.scratch.iter().all(|memory| {
-                let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+                let memory = lock(memory);
                 memory.len() / size_of::<f32>() >= length
             })
         })
@@ -135,12 +135,11 @@ impl Threads {
         // for.
         pool.run(parts, &|part, thread| match thread.checked_sub(1) {
             None => {
-                let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut own = lock(&own);
                 body(part, &mut own);
             }
             Some(worker) => {
-                let memory = &pool.scratch[worker];
-                let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut memory = lock(&pool.scratch[worker]);
                 body(
                     part,
                     &mut bytemuck::cast_slice_mut(memory.bytes_mut())[..length],
@@ -237,6 +236,11 @@ impl<T> SendPtr<T> {
 
 // SAFETY: the users of the pointer write disjoint elements.
 unsafe impl<T: Send> Sync for SendPtr<T> {}
+
+/// The lock, whether or not a part panicked while it held it: what it guards is valid after every write.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 struct Pool {
     shared: Arc<Shared>,
@@ -340,7 +344,7 @@ impl Shared {
                 if let Some(body) = body
                     && let Err(payload) = catch_unwind(AssertUnwindSafe(|| body(part, index)))
                 {
-                    let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut first = lock(&self.panic);
                     first.get_or_insert(payload);
                 }
                 self.done.0.fetch_add(1, Ordering::Release);
@@ -394,11 +398,7 @@ impl Pool {
                 (index * together..end).for_each(|part| body(part, thread));
             });
         }
-        let panic = shared
-            .panic
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let panic = lock(&shared.panic).take();
         shared.busy.store(false, Ordering::Release);
         if let Some(payload) = panic {
             resume_unwind(payload);

@@ -107,7 +107,7 @@ impl Tile {
         unsafe { load(s, self.seed.add(row * self.seed_stride + column), count) }
     }
 
-    /// Asks for the lines of `rows` rows of the output and the residual, which arrive during the sums. They are short and
+    /// Asks for the lines of the rows of the output and of the residual, which arrive during the sums. They are short and
     /// far apart, so that the core does not foresee them: a product whose output comes from the third-level cache takes
     /// up to an eighth longer without.
     #[inline(always)]

@@ -53,9 +53,9 @@ impl Layer<'_> {
             out.len(),
         );
         let out = SendPtr(out.as_mut_ptr());
-        let needed = product([Y::N, X::N])
-            * (distance(BLOCK.min(self.tiles), self.channels)
-                + distance(BLOCK.min(self.tiles), self.filters));
+        let most = BLOCK.min(self.tiles);
+        let apart = distance(most, self.channels) + distance(most, self.filters);
+        let needed = product([Y::N, X::N, apart]);
         let count = threads.count();
         if self.tiles >= LEAST * count && threads.have_scratch(needed) {
             let blocks = self.tiles.div_ceil(BLOCK).next_multiple_of(count);
