@@ -79,6 +79,24 @@ func.func @dense(%x: memref<?x4096xf32>, %out: memref<?x4096xf32>) attributes {r
   func.return
 }
 
+// One of 16 MB waits for every 8 examples, if these write more than that: 3 MB each.
+// CHECK-LABEL: @head
+// CHECK-SAME:  rt.micro_batch = 8 : i64
+func.func @head(%x: memref<?x64x4096xf32>, %out: memref<?x1024xf32>) attributes {rt.arena = #nn.dims<1048576*N>} {
+  %N = rt.size <N> : index
+  %0 = memref.alloc(%N) : memref<?x64x4096xf32>
+  rt.call @softmax(input = %x) -> %0 {axis = 2} : (memref<?x64x4096xf32>) -> memref<?x64x4096xf32>
+  rt.call @softmax(input = %0) -> %0 {axis = 1} : (memref<?x64x4096xf32>) -> memref<?x64x4096xf32>
+  rt.call @softmax(input = %0) -> %0 {axis = 2} : (memref<?x64x4096xf32>) -> memref<?x64x4096xf32>
+  %1 = memref.alloc(%N) : memref<?x4096xf32>
+  rt.call @mean(input = %0) -> %1 {axes = [1]} : (memref<?x64x4096xf32>) -> memref<?x4096xf32>
+  memref.dealloc %0 : memref<?x64x4096xf32>
+  %w = rt.weight @"head/kernel" packing "panels" : memref<4096x1024xf32>
+  rt.call @matmul(lhs = %1, rhs = %w) -> %out : (memref<?x4096xf32>, memref<4096x1024xf32>) -> memref<?x1024xf32>
+  memref.dealloc %1 : memref<?x4096xf32>
+  func.return
+}
+
 // The same weights for 128 rows of an example: a product takes longer than they do.
 // CHECK-LABEL: @tokens
 // CHECK-SAME:  rt.micro_batch = 4 : i64
