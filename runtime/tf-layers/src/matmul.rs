@@ -61,7 +61,7 @@ impl Matmul {
     /// is that which is used if none is given.
     pub fn register_tiles(&self, rows: usize) -> Vec<[usize; 2]> {
         let one = Axis::new(1, 0);
-        register_tiles([one, one, one, Axis::new(rows, self.k)], self.n)
+        register_tiles([one, one, one, Axis::new(rows, self.k)], self.k, self.n)
     }
 }
 

@@ -16,7 +16,7 @@ impl Conv3d {
     /// Register tiles [rows, columns] that may be the fastest for so many images, of the active instruction set. The
     /// first is that which is used if none is given.
     pub fn register_tiles(&self, batch: usize) -> Vec<[usize; 2]> {
-        register_tiles(self.rows(batch), self.filters / self.groups)
+        register_tiles(self.rows(batch), self.k(), self.filters / self.groups)
     }
 }
 

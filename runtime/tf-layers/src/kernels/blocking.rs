@@ -19,11 +19,16 @@ const PARALLEL_WORK: usize = 150_000;
 const LEAST_ROWS: usize = 6;
 /// Parts for each thread: more than one, so that a thread that is late leaves some to the others.
 const PARTS_PER_THREAD: usize = 2;
-/// Elements of x that a block of tiles may touch: half of a typical second-level cache of 1 MiB.
+/// Elements of x and of a far output that a block of tiles may touch: half of a typical second-level cache of 1 MiB.
 const BLOCK_ROWS: usize = 128 * 1024;
 /// Elements of a tensor beyond which it is not expected in a second-level cache of 1 MiB, but behind it. Measured in
 /// MobileNets and ResNet50: for half as many, prefetching costs more than it brings.
 const FAR: usize = 128 * 1024;
+/// What a tile takes besides its products, and for each of its rows, in sixteenths of a cycle. Each row writes columns
+/// elsewhere, so that few wide rows are faster than many narrow ones where K is small. Measured on Golden Cove for outputs
+/// that the cache holds; it is more for others.
+const TILE_COST: u64 = 40 * 16;
+const ROW_COST: u64 = 8 * 16;
 /// Elements of the weights for a group of columns and a range of K: a quarter of such a cache, so that the next ones can
 /// arrive while these are in use.
 const BLOCK_WEIGHTS: usize = 64 * 1024;
@@ -109,7 +114,7 @@ impl Plan {
         let (rows, vectors) = p
             .register_tile
             .and_then(|tile| known_tile(kernels, line, all_vectors, tile))
-            .unwrap_or_else(|| tile_shape(kernels, line, p.rows[3].stride, p.columns));
+            .unwrap_or_else(|| tile_shape(kernels, line, p.rows[3].stride, k, p.columns));
         let line_tiles = line.div_ceil(rows);
         let lines: usize = p.rows[..3].iter().map(|axis| axis.count).product();
         let filter_line = p.taps[2].count * p.segment;
@@ -120,6 +125,9 @@ impl Plan {
         } else {
             p.segment.div_ceil(p.segment.div_ceil(budget))
         };
+        let far_output = out > FAR;
+        // Of a row, and of its columns if these are not in the cache before.
+        let touched = k + if far_output { p.columns } else { 0 };
         Self {
             kernels,
             k,
@@ -127,14 +135,14 @@ impl Plan {
             rows: line / line_tiles,
             longer: line % line_tiles,
             tiles: lines * line_tiles,
-            block_tiles: (BLOCK_ROWS / (rows * k).max(1)).max(1),
+            block_tiles: (BLOCK_ROWS / (rows * touched).max(1)).max(1),
             all_vectors,
             column_groups: all_vectors.div_ceil(vectors),
             half,
             lines: whole_lines,
             length,
             far_rows: p.x.len() > FAR,
-            far_output: out > FAR,
+            far_output,
         }
     }
 
@@ -289,15 +297,15 @@ fn known_tile(
     exists.then_some((rows, width))
 }
 
-/// The tiles [rows, columns] for rows that start at `rows` which the model of the core expects to take up to a seventh
+/// The tiles [rows, columns] for rows of `k` elements that start at `rows` which the model of the core expects to take up to a seventh
 /// longer than its choice, which is the first.
-pub(crate) fn register_tiles(mut rows: [Axis; 4], columns: usize) -> Vec<[usize; 2]> {
+pub(crate) fn register_tiles(mut rows: [Axis; 4], k: usize, columns: usize) -> Vec<[usize; 2]> {
     let kernels = kernels();
     merge_rows(&mut rows);
     let Axis { count, stride } = rows[3];
     let mut shapes = Vec::new();
     if count > 0 && columns > 0 {
-        each_tile_shape(kernels, count, stride, columns, |shape| {
+        each_tile_shape(kernels, count, stride, k, columns, |shape| {
             shapes.push(shape);
         });
     }
@@ -316,10 +324,11 @@ fn tile_shape(
     kernels: &'static Kernels,
     line: usize,
     stride: usize,
+    k: usize,
     columns: usize,
 ) -> (usize, usize) {
     /// The question, and the answer.
-    type Known = Option<((*const Kernels, usize, bool, usize), (usize, usize))>;
+    type Known = Option<((*const Kernels, usize, bool, usize, usize), (usize, usize))>;
     const PLACES: usize = 64;
     thread_local! {
         static KNOWN: [Cell<Known>; PLACES] = const { [const { Cell::new(None) }; PLACES] };
@@ -328,17 +337,18 @@ fn tile_shape(
         std::ptr::from_ref(kernels),
         line,
         rows_compete(stride),
+        k,
         columns,
     );
-    let place = (line.wrapping_mul(29) ^ columns) % PLACES;
+    let place = (line.wrapping_mul(29) ^ k.wrapping_mul(5) ^ columns) % PLACES;
     KNOWN.with(|known| {
         if let Some((known, shape)) = known[place].get()
             && known == question
         {
             return shape;
         }
-        let mut best = (usize::MAX, (1, 1));
-        each_tile_shape(kernels, line, stride, columns, |shape| {
+        let mut best = (u64::MAX, (1, 1));
+        each_tile_shape(kernels, line, stride, k, columns, |shape| {
             best = best.min(shape);
         });
         known[place].set(Some((question, best.1)));
@@ -352,20 +362,22 @@ fn rows_compete(stride: usize) -> bool {
 }
 
 /// Calls `visit` with the cost, rows and vectors of the tiles for a line of rows, by a model of a core that does two
-/// multiply-adds and two loads in a cycle, with a latency of four cycles.
+/// multiply-adds and two loads in a cycle, with a latency of four cycles. A cost is in sixteenths of a cycle.
 fn each_tile_shape(
     kernels: &Kernels,
     line: usize,
     stride: usize,
+    k: usize,
     columns: usize,
-    mut visit: impl FnMut((usize, (usize, usize))),
+    mut visit: impl FnMut((u64, (usize, usize))),
 ) {
     let most_rows = if rows_compete(stride) { 7 } else { usize::MAX };
     // With half of the last vector, two of its multiply-adds take the time of one.
-    let half_cycles = |rows: usize, vectors: usize, half: bool| {
+    let tile = |rows: usize, vectors: usize, half: bool| {
         let multiply_adds = 2 * rows * vectors - if half { rows } else { 0 };
         // The last term is the weights' way from the second-level cache, in part hidden.
-        multiply_adds.max(2 * (rows + vectors)).max(16) * 4 + vectors
+        let step = multiply_adds.max(2 * (rows + vectors)).max(16) * 4 + vectors;
+        k as u64 * step as u64 + TILE_COST + rows as u64 * ROW_COST
     };
     let vectors = columns.div_ceil(kernels.lanes);
     let half = half_is_enough(kernels, columns);
@@ -388,13 +400,13 @@ fn each_tile_shape(
             let longer = line % count;
             let last = width + usize::from(wider > 0);
             let half = half && !kernels.halves[last - 1].is_empty();
-            let column = |rows: usize| {
-                wider * half_cycles(rows, width + 1, false)
-                    + (groups - wider) * half_cycles(rows, width, false)
-                    + half_cycles(rows, last, half)
-                    - half_cycles(rows, last, false)
+            let line = |rows: usize| {
+                wider as u64 * tile(rows, width + 1, false)
+                    + (groups - wider) as u64 * tile(rows, width, false)
+                    + tile(rows, last, half)
+                    - tile(rows, last, false)
             };
-            let cost = longer * column(height + 1) + (count - longer) * column(height);
+            let cost = longer as u64 * line(height + 1) + (count - longer) as u64 * line(height);
             visit((cost, (rows, index + 1)));
         }
     }
