@@ -331,7 +331,8 @@ impl Product<'_> {
                         low: if is_last { low } else { f32::NEG_INFINITY },
                         high: if is_last { high } else { f32::INFINITY },
                         hard_swish: is_last && hard_swish,
-                        fetch: is_first && plan.far_output,
+                        // Whole rows are one stream, which the core foresees.
+                        fetch: is_first && plan.far_output && width < stride,
                         ahead: x,
                         ahead_step: 0,
                         next,
