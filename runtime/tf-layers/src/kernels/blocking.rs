@@ -25,7 +25,7 @@ const BLOCK_ROWS: usize = 128 * 1024;
 /// MobileNets and ResNet50: for half as many, prefetching costs more than it brings.
 const FAR: usize = 128 * 1024;
 /// What a tile takes besides its products, and for each of its rows, in sixteenths of a cycle. Each row writes columns
-/// elsewhere, so that few wide rows are faster than many narrow ones where K is small. Measured on Golden Cove for outputs
+/// elsewhere, so that few wide rows are faster than many narrow ones where K is small. Measured on Redwood Cove for outputs
 /// that the cache holds; it is more for others.
 const TILE_COST: u64 = 40 * 16;
 const ROW_COST: u64 = 8 * 16;

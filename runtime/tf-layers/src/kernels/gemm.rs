@@ -20,6 +20,10 @@ use super::threads::{SendPtr, Threads};
 use super::tile::{PANEL, Tile};
 use crate::activation::Activation;
 
+/// Elements to which an activation function is applied together: that many stay in the first-level cache, and what a call
+/// takes besides (its constants, and the way through the last of them) is some 5 % of it.
+const ACTIVATED_AT_ONCE: usize = 2048;
+
 /// `count` things that are `stride` elements apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Axis {
@@ -338,6 +342,15 @@ impl Product<'_> {
                         next,
                         next_step: share.step,
                     };
+                    let activate = |rows: Range<usize>| {
+                        if is_last && rest {
+                            let first = out.wrapping_add(rows.start * stride + column);
+                            // SAFETY: the rows were just written by tiles, and belong to this part.
+                            let block = unsafe { Block::new(first, rows.len(), stride, width) };
+                            self.activation.apply_block(block);
+                        }
+                    };
+                    let mut activated = cursor.index;
                     for _ in block..block_end {
                         let rows = cursor.rows(plan);
                         tile.a = x.wrapping_add(cursor.offset + range.offset);
@@ -359,13 +372,13 @@ impl Product<'_> {
                         // SAFETY: `run` bounded the largest offsets into all slices, the axes and ranges are within
                         // them, and the active instruction set is one that the machine has.
                         unsafe { kernels[rows - 1](&tile) };
-                        if is_last && rest {
-                            // SAFETY: the tile's rows were just written, and belong to this part.
-                            let block = unsafe { Block::new(tile.c, rows, stride, width) };
-                            self.activation.apply_block(block);
-                        }
                         cursor.advance(self, plan, rows);
+                        if (cursor.index - activated) * width >= ACTIVATED_AT_ONCE {
+                            activate(activated..cursor.index);
+                            activated = cursor.index;
+                        }
                     }
+                    activate(activated..cursor.index);
                     if is_last {
                         break;
                     }

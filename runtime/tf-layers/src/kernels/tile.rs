@@ -16,7 +16,7 @@ pub(crate) const PANEL: usize = 16;
 const HALF_LINE: usize = 32;
 
 /// Steps of k in a round of a tile's loop. With one, the two prefetches and the pointers of each step take 4 to 12 % of
-/// the time on Golden Cove, most in the tiles of few rows.
+/// the time on Redwood Cove, most in the tiles of few rows.
 const UNROLLED: usize = 4;
 
 /// What a tile computes: `c = hard_swish(clamp(seed + a · b + residual))`.
