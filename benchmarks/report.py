@@ -1,6 +1,6 @@
-"""Tables and a picture from results/peers.json.
+"""Tables and a picture from results/peers.json, and from peers_*.json of other machines.
 
-python benchmarks/report.py          writes results/peers.md and results/peers.svg
+python benchmarks/report.py          writes results/peers.md and results/peers.svg, and so for each
 """
 
 import json
@@ -107,18 +107,19 @@ def errors(results: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    """Write the report."""
-    results = json.loads((RESULTS / "peers.json").read_text())
-    times = medians(results, "median_ms")
-    text = [
-        *header(results, "tfrc beside other runtimes", "make bench-peers"),
-        *markdown("Time of a run, ms", times, 3),
-        *markdown("Peak resident memory, MiB", medians(results, "rss_mib"), 0),
-        *markdown("Process start to first output, s", medians(results, "cold_s"), 3),
-        *errors(results),
-    ]
-    (RESULTS / "peers.md").write_text("\n".join(text) + "\n")
-    picture(times, RESULTS / "peers.svg")
+    """Write the reports."""
+    for path in sorted(RESULTS.glob("peers*.json")):
+        results = json.loads(path.read_text())
+        times = medians(results, "median_ms")
+        text = [
+            *header(results, "tfrc beside other runtimes", "make bench-peers"),
+            *markdown("Time of a run, ms", times, 3),
+            *markdown("Peak resident memory, MiB", medians(results, "rss_mib"), 0),
+            *markdown("Process start to first output, s", medians(results, "cold_s"), 3),
+            *errors(results),
+        ]
+        path.with_suffix(".md").write_text("\n".join(text) + "\n")
+        picture(times, path.with_suffix(".svg"))
 
 
 if __name__ == "__main__":

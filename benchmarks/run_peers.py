@@ -5,9 +5,9 @@
 One round measures all runtimes on one (model, batch, threads) one after the other, each in a fresh
 process, so that a slow spell of the machine falls on all of them. Later rounds leave out what took
 `--again` times as long as the fastest in the first. The result of a runtime is the median over its
-rounds of the median time of a run. Adds to results/peers.json, where a tfrc that
-was built again takes the place of the earlier one; report.py makes the tables. What does not build
-is named and left out.
+rounds of the median time of a run. Adds to results/peers.json, on a machine of another kind to a
+file of its own; a tfrc that was built again takes the place of the earlier one there. report.py makes
+the tables. What does not build is named and left out.
 """
 
 import argparse
@@ -189,13 +189,22 @@ def machine() -> dict[str, Any]:
     }
 
 
+def results_of_this_machine() -> Path:
+    """The file with results of such a machine, or a new one."""
+    model = machine()["model"]
+    for path in sorted((HERE / "results").glob("peers*.json")):
+        if json.loads(path.read_text())["machine"]["model"] == model:
+            return path
+    return HERE / f"results/peers_{model.replace(' ', '_')}.json"
+
+
 def parser(about: str | None, **defaults: Any) -> argparse.ArgumentParser:
     """The arguments of a measurement, some with other defaults."""
     parser = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("work", type=Path, help="the zoo's folder")
-    parser.add_argument("--results", type=Path, default=HERE / "results/peers.json")
+    parser.add_argument("--results", type=Path)
     parser.add_argument("--peers", default=",".join((*RUST_PEERS, *PYTHON_PEERS)))
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--batches", default="1,32")
@@ -216,7 +225,11 @@ def run(options: argparse.Namespace) -> None:
     """Measure what the options name, and add it to the results."""
     target = options.work / "target"
     known = json.loads(options.results.read_text()) if options.results.exists() else {}
-    known["machine"] = machine()
+    if known.setdefault("machine", machine())["model"] != machine()["model"]:
+        raise SystemExit(
+            f"{options.results} is of another machine ({known['machine']['model']}): "
+            "name another file with --results"
+        )
     peers = options.peers.split(",")
     beside = f" beside {options.load} busy" if options.load else ""
     for model in options.models.split(","):
@@ -270,4 +283,4 @@ def run(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(parser(__doc__).parse_args())
+    run(parser(__doc__, results=results_of_this_machine()).parse_args())
