@@ -6,8 +6,8 @@ One round measures all runtimes on one (model, batch, threads) one after the oth
 process, so that a slow spell of the machine falls on all of them. Later rounds leave out what took
 `--again` times as long as the fastest in the first. The result of a runtime is the median over its
 rounds of the median time of a run. Adds to results/peers.json, on a machine of another kind to a
-file of its own; a tfrc that was built again takes the place of the earlier one there. report.py makes
-the tables. What does not build is named and left out.
+file of its own; a tfrc that was built again takes the place of the earlier one there. report.py
+makes the tables. What does not build is named and left out.
 """
 
 import argparse
