@@ -16,8 +16,11 @@ pub(crate) const PANEL: usize = 16;
 const HALF_LINE: usize = 32;
 
 /// Steps of k in a round of a tile's loop. With one, the two prefetches and the pointers of each step take 4 to 12 % of
-/// the time on Redwood Cove, most in the tiles of few rows.
-const UNROLLED: usize = 4;
+/// the time on Redwood Cove, most in the tiles of few rows. Where a multiply-add is two instructions, these are what takes
+/// time, and four steps need more registers than there are.
+const fn steps(fused: bool) -> usize {
+    if fused { 4 } else { 1 }
+}
 
 /// What a tile computes: `c = hard_swish(clamp(seed + a · b + residual))`.
 ///
@@ -254,6 +257,7 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                 });
             }};
         }
+        let round = const { steps(S::FUSED) };
         let mut b = t.b;
         let mut next = t.next;
         let mut ahead = t.ahead;
@@ -265,7 +269,7 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                 // Beyond the rows of a small tile, where nothing is read from it.
                 let mut middle = a.wrapping_add(HALF * t.a_stride);
                 let end = a.add(t.length);
-                while a.wrapping_add(UNROLLED) <= end {
+                while a.wrapping_add(round) <= end {
                     // Without this the loop advances a pointer for each row, more than there are registers.
                     a = opaque(a);
                     middle = opaque(middle);
@@ -280,25 +284,28 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                                     s.prefetch(next.wrapping_byte_add(U * t.next_step));
                                 });
                             }
-                            next = next.wrapping_byte_add(UNROLLED * t.next_step);
+                            next = next.wrapping_byte_add(round * t.next_step);
                         }
                         if t.ahead_step > 0 {
-                            unroll!(4, U, UNROLLED, {
+                            unroll!(4, U, steps(S::FUSED), {
                                 s.prefetch(ahead.wrapping_byte_add(U * t.ahead_step));
                             });
-                            ahead = ahead.wrapping_byte_add(UNROLLED * t.ahead_step);
+                            ahead = ahead.wrapping_byte_add(round * t.ahead_step);
                         }
                     }
-                    unroll!(4, U, UNROLLED, {
+                    unroll!(4, U, steps(S::FUSED), {
                         step!(a.add(U), middle.wrapping_add(U), b.add(U * PANEL));
                         // Keeps the loads of a step from moving before the one above, which takes more registers.
-                        compiler_fence(Ordering::SeqCst);
+                        if const { S::FUSED } {
+                            compiler_fence(Ordering::SeqCst);
+                        }
                     });
-                    a = a.add(UNROLLED);
-                    middle = middle.wrapping_add(UNROLLED);
-                    b = b.add(UNROLLED * PANEL);
+                    a = a.add(round);
+                    middle = middle.wrapping_add(round);
+                    b = b.add(round * PANEL);
                 }
-                while a < end {
+                // What is left of four steps; a round of one leaves nothing.
+                while const { S::FUSED } && a < end {
                     a = opaque(a);
                     middle = opaque(middle);
                     step!(a, middle, b);
