@@ -297,8 +297,8 @@ fn known_tile(
     exists.then_some((rows, width))
 }
 
-/// The tiles [rows, columns] for rows of `k` elements that start at `rows` which the model of the core expects to take up to a seventh
-/// longer than its choice, which is the first.
+/// The tiles [rows, columns] for rows of `k` elements that start at `rows` which the model of the core expects to take up
+/// to a seventh longer than its choice, which is the first.
 pub(crate) fn register_tiles(mut rows: [Axis; 4], k: usize, columns: usize) -> Vec<[usize; 2]> {
     let kernels = kernels();
     merge_rows(&mut rows);
