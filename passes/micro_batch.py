@@ -28,9 +28,9 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from tfrc.ir import rt
-from tfrc.ir.dtype import size_of
-from tfrc.ir.shape import Dim, DimsAttr, count, element_of, shape_of
+from tfrc.ir.shape import Dim, DimsAttr, count, shape_of
 from tfrc.passes.aliases import root
+from tfrc.passes.plan_arena import bytes_of
 
 CACHE = 8 * 2**20
 """Bytes of a micro-batch's arena: a share of the last-level cache, of which weights need another.
@@ -164,17 +164,12 @@ def streamed_bytes(function: FuncOp, batch: int) -> int:
         for op in calls(function)
         if op.kernel_name == "matmul" and count(shape_of(op.outs[0])[:-1]).at(batch) < MANY_ROWS
     }
-    return sum(bytes_of(value, batch) for value in streamed)
+    return sum(bytes_of(value).at(batch) for value in streamed)
 
 
 def written_bytes(function: FuncOp, batch: int) -> int:
     """Bytes that the calls of a micro-batch leave for later calls."""
-    return sum(bytes_of(value, batch) for op in calls(function) for value in op.outs)
-
-
-def bytes_of(value: SSAValue, batch: int) -> int:
-    """Bytes of a buffer for a batch size."""
-    return rt.elements(value).at(batch) * size_of(element_of(value))
+    return sum(bytes_of(value).at(batch) for op in calls(function) for value in op.outs)
 
 
 def micro_batch(function: FuncOp) -> int | None:
