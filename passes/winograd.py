@@ -27,8 +27,8 @@ from tfrc.ir.nn.linear import ConvOp
 from tfrc.ir.shape import Dim, element_of, shape_of
 from tfrc.ir.winograd import TILES, tiles_of
 
-BLOCK = 32
-"""Tiles that the kernel transforms together."""
+FAR_WEIGHTS = 256 * 1024
+"""Elements of the filter at all points, beyond which the kernel takes more tiles together."""
 
 LANES = 16
 """Channels of a vector."""
@@ -75,6 +75,12 @@ class Work:
         return self.points * (self.tiles + STREAM) * self.channels * up(self.filters, LANES)
 
     @property
+    def block(self) -> int:
+        """Tiles of a batch that the kernel takes together at most."""
+        weights = self.points * self.channels * up(self.filters, LANES)
+        return 64 if weights > FAR_WEIGHTS else 32
+
+    @property
     def transforms(self) -> int:
         """The time of the transforms, in multiply-adds."""
         vectors = up(self.channels, LANES) + up(self.filters, LANES)
@@ -104,10 +110,10 @@ def up(number: int, unit: int) -> int:
 def scratch(op: ConvOp, tile: int) -> Dim:
     """Elements of a block of transformed patches and of their products with the filters.
 
-    They do not grow with the batch, whose tiles come in blocks of `BLOCK`.
+    They do not grow with the batch, whose tiles come in blocks.
     """
     work, batch = Work.of(op, tile), shape_of(op.result)[0]
-    block = min(int(batch) * work.tiles, BLOCK) if batch.is_static else BLOCK
+    block = min(int(batch) * work.tiles, work.block) if batch.is_static else work.block
     matrices = distance(block, work.channels) + distance(block, work.filters)
     return Dim(0, work.points * matrices)
 

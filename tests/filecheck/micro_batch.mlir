@@ -97,9 +97,9 @@ func.func @head(%x: memref<?x64x4096xf32>, %out: memref<?x1024xf32>) attributes 
   func.return
 }
 
-// The same weights for 128 rows of an example: a product takes longer than they do.
+// The same weights for 128 rows of an example: a product takes longer than they do. The arena may be a third of them.
 // CHECK-LABEL: @tokens
-// CHECK-SAME:  rt.micro_batch = 4 : i64
+// CHECK-SAME:  rt.micro_batch = 10 : i64
 func.func @tokens(%x: memref<?x128x4096xf32>, %out: memref<?x128x4096xf32>) attributes {rt.arena = #nn.dims<2097152*N>} {
   %w = rt.weight @"dense/kernel" packing "panels" : memref<4096x4096xf32>
   rt.call @matmul(lhs = %x, rhs = %w) -> %out : (memref<?x128x4096xf32>, memref<4096x4096xf32>) -> memref<?x128x4096xf32>

@@ -3,7 +3,7 @@
 use super::{Conv1d, Conv2d};
 use crate::kernels::pack::packed_len;
 use crate::kernels::threads::Threads;
-use crate::kernels::winograd::{BLOCK, Epilogue, F1, F2, F4, F4Of5, Layer, Tiles, distance};
+use crate::kernels::winograd::{Epilogue, F1, F2, F4, F4Of5, Layer, Tiles, block, distance};
 
 /// A [`Conv2d`] with strides and dilations of 1 and one group, by Winograd's F(2×2, 3×3) or F(4×4, 3×3): 2.25 or 4 times
 /// fewer multiplications, more additions, and larger rounding errors; or, with filters of one line, by F(2, 3), F(4, 3) or
@@ -73,11 +73,13 @@ impl WinogradConv2d {
     }
 
     /// Length of the scratch memory: `points * (f(channels) + f(filters))`, where `f(n)` is
-    /// `(ceil(tiles * n / 16) | 1) * 16` and `tiles` are those of all images, or 32 if that is less.
+    /// `(ceil(tiles * n / 16) | 1) * 16` and `tiles` are those of all images, or 32 if that is less; 64 if
+    /// [`weights_len`](Self::weights_len) is more than 2^18.
     pub const fn scratch_len(&self, batch: usize) -> usize {
         let [down, across] = self.grid();
         let tiles = batch * down * across;
-        let block = if tiles < BLOCK { tiles } else { BLOCK };
+        let most = block(self.weights_len());
+        let block = if tiles < most { tiles } else { most };
         let inner = &self.conv.0;
         self.points() * (distance(block, inner.channels) + distance(block, inner.filters))
     }

@@ -7,8 +7,15 @@ use crate::kernels::gemm::{Axis, Groups, Product, Rows};
 use crate::kernels::product;
 use crate::kernels::threads::{SendPtr, Threads};
 
-/// The most tiles that go through the three steps together.
-pub(crate) const BLOCK: usize = 32;
+/// Elements of the weights of all points, beyond which they are read from behind the second-level cache for each block.
+const FAR_WEIGHTS: usize = 256 * 1024;
+
+/// The most tiles that go through the three steps together, for `weights` elements: more where each block waits for the
+/// weights. Those of 256 channels and filters take 0.69 of the time for 49 tiles in one block instead of two if they come
+/// from memory, and 0.94 if not; blocks of 98 are as fast, and take half as much memory again.
+pub(crate) const fn block(weights: usize) -> usize {
+    if weights > FAR_WEIGHTS { 64 } else { 32 }
+}
 
 /// The fewest tiles of a block on a thread of its own: each block reads all weights.
 const LEAST: usize = 16;
@@ -53,21 +60,22 @@ impl Layer<'_> {
             out.len(),
         );
         let out = SendPtr(out.as_mut_ptr());
-        let most = BLOCK.min(self.tiles);
+        let block = block(self.weights.len());
+        let most = block.min(self.tiles);
         let apart = distance(most, self.channels) + distance(most, self.filters);
         let needed = product([Y::N, X::N, apart]);
         let count = threads.count();
         if self.tiles >= LEAST * count && threads.have_scratch(needed) {
-            let blocks = self.tiles.div_ceil(BLOCK).next_multiple_of(count);
+            let blocks = self.tiles.div_ceil(block).next_multiple_of(count);
             threads.run_with_scratch(blocks, scratch, needed, |index, scratch| {
-                let tiles = self.block(index, blocks);
+                let tiles = self.tiles_of(index, blocks);
                 // SAFETY: the operands are checked, and a tile is in one block.
                 unsafe { self.run_block::<Y, X>(&Threads::single(), tiles, scratch, out.get()) };
             });
         } else {
-            let blocks = self.tiles.div_ceil(BLOCK);
+            let blocks = self.tiles.div_ceil(block);
             for index in 0..blocks {
-                let tiles = self.block(index, blocks);
+                let tiles = self.tiles_of(index, blocks);
                 // SAFETY: the operands are checked, and `out` is borrowed.
                 unsafe { self.run_block::<Y, X>(threads, tiles, scratch, out.get()) };
             }
@@ -75,7 +83,7 @@ impl Layer<'_> {
     }
 
     /// The tiles of a block, of which there are `blocks`: their numbers differ by one at most.
-    fn block(&self, index: usize, blocks: usize) -> Range<usize> {
+    fn tiles_of(&self, index: usize, blocks: usize) -> Range<usize> {
         index * self.tiles / blocks..(index + 1) * self.tiles / blocks
     }
 

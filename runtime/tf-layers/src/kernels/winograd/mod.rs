@@ -11,7 +11,7 @@ mod points;
 
 use std::ops::Range;
 
-pub(crate) use layer::{BLOCK, Layer, distance};
+pub(crate) use layer::{Layer, block, distance};
 pub(crate) use points::{F1, F2, F4, F4Of5, Points};
 
 use self::points::MOST;
