@@ -221,8 +221,9 @@ impl Plan {
         } else {
             1
         };
-        // What is not cut is read by every thread, and what is cut otherwise in the next layer goes from one to the other.
-        let by_tiles = weights <= p.x.len() + rows * p.columns * groups;
+        // What is not cut is read by every thread, and what is cut otherwise in the next layer goes from one to the other,
+        // which takes longer than weights that are foreseen: 1024 -> 256 channels at 14 x 14 297 us by columns, 250 by tiles.
+        let by_tiles = weights <= 2 * (p.x.len() + rows * p.columns * groups);
         let grid = if by_tiles {
             Grid::new(self.tiles, self.column_groups, wanted)
         } else {

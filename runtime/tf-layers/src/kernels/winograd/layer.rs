@@ -42,7 +42,8 @@ pub(crate) struct Layer<'a> {
 
 impl Layer<'_> {
     /// Computes the images `out`, or the columns of it that the epilogue names. Several threads run blocks of tiles side by
-    /// side where there are enough for all, and the workers have scratch memory; else they share out each step of a block.
+    /// side where there are enough for all, the workers have scratch memory and the weights are not most of what is read;
+    /// else they share out each step of a block.
     ///
     /// # Panics
     /// If a length does not fit.
@@ -65,7 +66,10 @@ impl Layer<'_> {
         let apart = distance(most, self.channels) + distance(most, self.filters);
         let needed = product([Y::N, X::N, apart]);
         let count = threads.count();
-        if self.tiles >= LEAST * count && threads.have_scratch(needed) {
+        // Threads with blocks of their own read all weights each, threads that share a block what another one has written:
+        // 256 channels at 14 x 14 394 and 337 us.
+        let by_block = self.tiles > block || self.weights.len() <= needed;
+        if by_block && self.tiles >= LEAST * count && threads.have_scratch(needed) {
             let blocks = self.tiles.div_ceil(block).next_multiple_of(count);
             threads.run_with_scratch(blocks, scratch, needed, |index, scratch| {
                 let tiles = self.tiles_of(index, blocks);
