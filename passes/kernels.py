@@ -42,7 +42,7 @@ IN_PLACE: dict[str, frozenset[str]] = {
 }
 """Kernel → the operands that it may overwrite."""
 
-PER_THREAD = frozenset({"conv1d_winograd", "conv2d_winograd", "row_bands"})
+PER_THREAD = frozenset({"batch_matmul", "conv1d_winograd", "conv2d_winograd", "row_bands"})
 """Kernels of which each thread computes parts by itself, in scratch of its own."""
 
 PADDED_BLOCK = 65536
@@ -163,13 +163,12 @@ def matmul(op: nn.MatMulOp) -> Selected:
 
 def batch_matmul(op: nn.MatMulOp | nn.BatchMatMulOp) -> Selected:
     """A product of two operands of which neither is packed: it packs `rhs` into scratch."""
-    left, right, result = shape_of(op.lhs), shape_of(op.rhs), shape_of(op.result)
+    left, right = shape_of(op.lhs), shape_of(op.rhs)
     k, n = (right[-1], right[-2]) if op.transpose_rhs else (right[-2], right[-1])
     one = packed_length(k, n)
     if op.transpose_lhs:
         one = one + left[-1] * left[-2]
-    batches = count(result[:-2]) if isinstance(op, nn.BatchMatMulOp) else Dim(0, 1)
-    return Selected("batch_matmul", semantic_properties(op), {}, (one * batches,))
+    return Selected("batch_matmul", semantic_properties(op), {}, (one,))
 
 
 PATCHES = 131072

@@ -10,11 +10,11 @@ do so (a sum over the batch, a transpose of its axis, a variable) leaves the fun
 
 It is worth it where the buffers of one example are large, as those of images are. The micro-batch
 is the largest whose arena stays in the last-level cache, or is a third of the weights if that is
-more: weights which no cache holds come from memory for each micro-batch. It is not done where the weights for which
-every micro-batch waits again outweigh what its calls write: a dense layer of a hundred megabytes
-wants all examples at once, while one of 8 MB behind ResNet50's 45 MB of images does not. Where an
-example has many rows, as a sequence of tokens has, the products take longer than their weights: a
-transformer of 12 MB, 128 tokens, is 7 % faster with 32 examples.
+more: weights which no cache holds come from memory for each micro-batch. It is not done where the
+weights for which every micro-batch waits again outweigh what its calls write: a dense layer of a
+hundred megabytes wants all examples at once, while one of 8 MB behind ResNet50's 45 MB of images
+does not. Where an example has many rows, as a sequence of tokens has, the products take longer than
+their weights: a transformer of 12 MB, 128 tokens, is 7 % faster with 32 examples.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ Measured with 32 MiB of it: EfficientNetB0 is 5 % faster than with 16 MiB, a cla
 OF_WEIGHTS = 3
 """The share of the weights that a micro-batch's arena may take if `CACHE` is less than that.
 
-Measured on Redwood Cove with ResNet50 (141 MB of weights, 5 MB for an example), 32 examples: with 2,
-4 and 9 at once 0.94, 0.91 and 0.90 of the time of one at a time, on two threads 0.90, 0.84 and 0.79.
+Measured on Redwood Cove with ResNet50 (141 MB of weights, 5 MB for an example), 32 examples: with
+2, 4 and 9 at once 0.94, 0.91 and 0.90 of the time of one at a time, on two threads 0.90, 0.84 and
+0.79.
 """
 
 MANY_ROWS = 64

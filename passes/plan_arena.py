@@ -63,10 +63,14 @@ def plan_arena(function: FuncOp) -> None:
 
 
 def thread_scratch(function: FuncOp) -> int:
-    """The most elements of scratch that one thread needs; none of these grows with the batch."""
+    """The most elements of scratch that one thread needs.
+
+    A kernel whose scratch grows with the batch does without that of further threads.
+    """
     calls = [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
     scratch = [v for call in calls if call.kernel_name in PER_THREAD for v in call.scratch]
-    return max((int(rt.elements(value)) for value in scratch), default=0)
+    sizes = [rt.elements(value) for value in scratch]
+    return max((int(size) for size in sizes if size.is_static), default=0)
 
 
 def plan_variables(module: ModuleOp) -> None:

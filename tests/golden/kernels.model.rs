@@ -125,19 +125,19 @@ pub(crate) fn linear(
     matmul(threads, &MATMUL_0, t, rhs, Some(bias), None, out);
 
     // batch_matmul
-    let scratch: Part<f32> = part(0, [64 * n]);
+    let scratch: Part<f32> = part(0, [64]);
     let batch_matmul_0: Part<f32> = part(6336 * n, [n, 8, 8]);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, batch_matmul_0]);
     batch_matmul(threads, &BATCH_MATMUL_0, t, t, scratch, out);
 
     // batch_matmul
-    let scratch: Part<f32> = part(0, [160 * n]);
+    let scratch: Part<f32> = part(0, [160]);
     let batch_matmul_0_2: Part<f32> = part(6592 * n, [n, 4, 4]);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, batch_matmul_0_2]);
     batch_matmul(threads, &BATCH_MATMUL_0_2, t, t, scratch, out);
 
     // batch_matmul
-    let scratch: Part<f32> = part(0, [64 * n]);
+    let scratch: Part<f32> = part(0, [64]);
     let batch_matmul_0_3: Part<f32> = part(6656 * n, [n, 8, 8]);
     let rhs = weights.part(w::BATCH_MATMUL_0_3_RHS);
     let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, batch_matmul_0_3]);

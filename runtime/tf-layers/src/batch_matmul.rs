@@ -64,15 +64,11 @@ impl BatchMatmul {
         Self { activation, ..self }
     }
 
-    /// Length of the scratch memory for one product: `b` packed, and `a` if it has to be transposed.
-    const fn item_scratch_len(&self) -> usize {
+    /// Length of the scratch memory: `b` packed, and `a` if it has to be transposed,
+    /// `ceil(n / 16) * 16 * k + (m * k if transpose_a else 0)`. Each thread that has as much
+    /// [of its own](Threads::with_scratch) computes products by itself.
+    pub const fn scratch_len(&self) -> usize {
         packed_len(self.k, self.n) + if self.transpose_a { self.m * self.k } else { 0 }
-    }
-
-    /// Length of the scratch memory for `count` products:
-    /// `count * (ceil(n / 16) * 16 * k + (m * k if transpose_a else 0))`.
-    pub const fn scratch_len(&self, count: usize) -> usize {
-        count * self.item_scratch_len()
     }
 
     /// Packs the operands of one product.
@@ -126,7 +122,7 @@ impl BatchMatmul {
 /// `out[c, i, j] = activation(Σ_l a[c, i, l] · b[c, l, j])`, with `a` and `b` transposed or repeated as `p` says.
 ///
 /// `out` is [count, m, n], which gives the count; `a` and `b` reach to the end of their last matrix; `scratch` has at
-/// least `p.scratch_len(count)` elements. More batch dimensions than one stride describes take a call for each.
+/// least `p.scratch_len()` elements. More batch dimensions than one stride describes take a call for each.
 ///
 /// # Panics
 /// If a length does not fit.
@@ -150,7 +146,7 @@ pub fn batch_matmul(
     if count == 0 {
         return;
     }
-    let needed = p.scratch_len(count);
+    let needed = p.scratch_len();
     assert!(
         scratch.len() >= needed,
         "batch_matmul: the scratch memory has {} elements, fewer than {needed}",
@@ -169,42 +165,25 @@ pub fn batch_matmul(
     }
     let one_b = p.b_stride == 0 || count == 1;
     if one_b && !p.transpose_a {
-        let packed = &mut scratch[..p.item_scratch_len()];
+        let packed = &mut scratch[..needed];
         p.pack(a, b, packed);
         return p.product(a, count, p.a_stride, packed).run(threads, out);
     }
-    // Products that threads do at the same time; one thread alone reuses what it has just packed.
-    let together = if threads.count() == 1 {
-        1
-    } else {
-        2 * threads.count()
+    let multiply = |threads: &Threads, index: usize, out: &mut [f32], scratch: &mut [f32]| {
+        let a = &a[index * p.a_stride..];
+        p.pack(a, &b[index * p.b_stride..], scratch);
+        let (packed, transposed) = scratch.split_at(packed_len(p.k, p.n));
+        let a = if p.transpose_a { transposed } else { a };
+        p.product(a, 1, 0, packed).run(threads, out);
     };
-    for first in (0..count).step_by(together) {
-        let items = together.min(count - first);
-        let scratch = &mut scratch[..p.scratch_len(items)];
-        if p.item_scratch_len() > 0 {
-            threads.for_each_chunk(scratch, p.item_scratch_len(), |index, scratch| {
-                let index = first + index;
-                p.pack(&a[index * p.a_stride..], &b[index * p.b_stride..], scratch);
-            });
-        }
-        let scratch = &*scratch;
-        let multiply = |index: usize, out: &mut [f32]| {
-            let (packed, transposed) = scratch[index * p.item_scratch_len()..]
-                [..p.item_scratch_len()]
-                .split_at(packed_len(p.k, p.n));
-            let a = if p.transpose_a {
-                transposed
-            } else {
-                &a[(first + index) * p.a_stride..]
-            };
-            p.product(a, 1, 0, packed).run(threads, out);
-        };
-        let out = &mut out[first * item..][..items * item];
-        if items == 1 {
-            multiply(0, out);
-        } else {
-            threads.for_each_chunk(out, item, multiply);
+    if count >= threads.count() && threads.have_scratch(needed) {
+        threads.for_each_chunk_with_scratch(out, item, scratch, needed, |index, out, scratch| {
+            multiply(&Threads::single(), index, out, scratch);
+        });
+    } else {
+        let scratch = &mut scratch[..needed];
+        for (index, out) in out.chunks_exact_mut(item).enumerate() {
+            multiply(threads, index, out, scratch);
         }
     }
 }

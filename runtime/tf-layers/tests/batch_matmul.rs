@@ -27,7 +27,7 @@ fn check_products(count: usize, m: usize, k: usize, n: usize, strides: Option<[u
             .strides(a_stride, b_stride);
         let what = (count, p);
         check(&what, &expected, &|threads, out| {
-            let mut scratch = vec![f32::NAN; p.scratch_len(count)];
+            let mut scratch = vec![f32::NAN; p.scratch_len()];
             batch_matmul(threads, &p, &a, &b, &mut scratch, out);
         });
     }
@@ -63,7 +63,7 @@ fn no_terms_make_zeros() {
 #[should_panic(expected = "batch_matmul: b has 5 elements, fewer than 12")]
 fn short_operand_is_refused() {
     let p = BatchMatmul::new(1, 2, 3);
-    let mut scratch = vec![0.0; p.scratch_len(2)];
+    let mut scratch = vec![0.0; p.scratch_len()];
     batch_matmul(
         &Threads::single(),
         &p,
