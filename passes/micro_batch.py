@@ -167,7 +167,7 @@ def calls(function: FuncOp) -> list[rt.CallOp]:
 
 
 def weight_bytes(function: FuncOp) -> int:
-    """Bytes of the weights that a function reads."""
+    """Bytes of the weights that a function reads, as they are before packing."""
     weights = [op for op in function.body.block.ops if isinstance(op, rt.WeightOp)]
     return sum(int(bytes_of(op.result)) for op in weights)
 
