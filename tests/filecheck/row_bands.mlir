@@ -3,8 +3,8 @@
 // An inverted residual block: the wide images between its layers exist in bands only.
 // CHECK-LABEL: func.func @block
 // CHECK-NOT:     memref<?x112x112x96xf32>
-// CHECK:         [[S:%.*]] = memref.alloc() : memref<86016xf32>
-// CHECK-NEXT:    rt.call @row_bands(input = %x, filter_0 = %0, filter_1 = %1, bias_1 = %2, filter_2 = %3, residual = %r) -> %out scratch([[S]]) {rows = 3 : i64}
+// CHECK:         [[S:%.*]] = memref.alloc() : memref<107520xf32>
+// CHECK-NEXT:    rt.call @row_bands(input = %x, filter_0 = %0, filter_1 = %1, bias_1 = %2, filter_2 = %3, residual = %r) -> %out scratch([[S]]) {rows = 4 : i64}
 // CHECK-NEXT:    ^bb0([[X:%.*]]: memref<?x112x112x16xf32>, {{.*}}, [[A:%.*]]: memref<?x112x112x96xf32>, [[B:%.*]]: memref<?x112x112x96xf32>, [[OUT:%.*]]: memref<?x112x112x24xf32>):
 // CHECK-NEXT:      rt.call @conv2d(input = [[X]], filter = {{%.*}}) -> [[A]] {
 // CHECK-NEXT:      rt.call @depthwise_conv2d(input = [[A]], filter = {{%.*}}, bias = {{%.*}}) -> [[B]] {
@@ -77,8 +77,8 @@ func.func @stem(%x: memref<1x512x512x3xf32>, %out: memref<1x256x256x150xf32>) {
 // the two.
 // CHECK-LABEL: func.func @squeeze
 // CHECK:         [[M:%.*]] = memref.alloc(%N) : memref<?x1x1x32xf32>
-// CHECK-NEXT:    [[S:%.*]] = memref.alloc() : memref<96768xf32>
-// CHECK-NEXT:    rt.call @row_bands(input = %x, filter_0 = %0, filter_1 = %1) -> [[Y:%.*]], [[M]] scratch([[S]]) {rows = 25 : i64}
+// CHECK-NEXT:    [[S:%.*]] = memref.alloc() : memref<129024xf32>
+// CHECK-NEXT:    rt.call @row_bands(input = %x, filter_0 = %0, filter_1 = %1) -> [[Y:%.*]], [[M]] scratch([[S]]) {rows = 34 : i64}
 // CHECK-NEXT:    ^bb0({{.*}}, [[OUT:%.*]]: memref<?x112x112x32xf32>, [[MEAN:%.*]]: memref<?x1x1x32xf32>):
 // CHECK:           rt.call @mean(input = [[OUT]]) -> [[MEAN]] {axes = array<i64: 1, 2>, keep_dims = true}
 // CHECK-NEXT:      nn.yield [[OUT]]

@@ -234,7 +234,7 @@ impl Default for Model {
 }
 
 /// Elements of the scratch memory that each thread but the first has outside of the arena.
-const THREAD_SCRATCH: usize = 98_208;
+const THREAD_SCRATCH: usize = 122_760;
 
 /// The memory for one computation at a time.
 #[derive(Debug)]
@@ -247,7 +247,7 @@ pub struct Session {
 
 impl Session {
     /// The same session, computing on `threads` threads (at least one). The results have the same bits for any number.
-    /// Each thread but the first has 384 KiB of memory of its own.
+    /// Each thread but the first has 480 KiB of memory of its own.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         Self { threads: Threads::new(threads.max(1)).with_scratch(THREAD_SCRATCH), ..self }

@@ -36,7 +36,7 @@ const ROW_BANDS_0: RowBands<3> = RowBands::new(
         ),
         Stage::Conv2d(Conv2d::new([66, 62, 66], 5, [1, 1])),
     ],
-    11,
+    14,
 )
 .mean();
 const CONV2D_WINOGRAD_0: WinogradConv2d =
@@ -148,7 +148,7 @@ pub(crate) fn linear(
 
 /// Bytes of the arena that `bands` needs for `n` examples.
 pub(crate) fn bands_arena(n: usize) -> usize {
-    81_920 * n + 392_832
+    81_920 * n + 491_072
 }
 
 /// Computes `bands` and says where its outputs are.
@@ -160,9 +160,9 @@ pub(crate) fn bands(
     x: &[f32],
 ) -> Result<[Part<f32>; 2], Error> {
     // row_bands
-    let scratch: Part<f32> = part(0, [98_208]);
-    let row_bands_0: Part<f32> = part(392_832, [n, 66, 62, 5]);
-    let row_bands_0_mean: Part<f32> = part(81_856 * n + 392_832, [n, 5]);
+    let scratch: Part<f32> = part(0, [122_760]);
+    let row_bands_0: Part<f32> = part(491_072, [n, 66, 62, 5]);
+    let row_bands_0_mean: Part<f32> = part(81_856 * n + 491_072, [n, 5]);
     let [filter_0, bias_0, filter_1, filter_2] = weights.parts([
         w::ROW_BANDS_0_FILTER_0,
         w::ROW_BANDS_0_BIAS_0,

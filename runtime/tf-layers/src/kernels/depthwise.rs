@@ -3,13 +3,17 @@
 //!
 //! A tile is some output pixels of a line times one vector of channels. Each input column is loaded once for a line of
 //! the filter, and its taps are unrolled; columns outside of the image are left out, so that no padded copy is needed.
-//! With registers enough, a tile has two lines of output pixels, as their filters share most lines.
+//! With registers enough, a tile has two lines of output pixels: their filters share most lines, and sums of one line are
+//! too few to hide the latency of a multiply-add. The last tile of a line overlaps the one before rather than to be a
+//! narrower one; what both compute has the same bits.
 //! Neighbouring vectors of channels form a block, whose pixels and weights are on neighbouring cache lines.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::block::Block;
 use super::grid::Grid;
+use super::opaque;
 use super::product;
 use super::threads::{SendPtr, Threads};
 use super::unroll::unroll;
@@ -35,8 +39,9 @@ pub(crate) struct Depthwise<'a> {
     pub multiplier: usize,
 }
 
-/// Channels of a block: four cache lines.
-const BLOCK: usize = 64;
+/// Channels of a block. Neighbouring lines of the cache are foreseen, and so a block is many of them: with a quarter of the
+/// channels layers take 1.04 to 1.2 times as long on Redwood Cove.
+const BLOCK: usize = 256;
 /// Below this number of multiply-adds (some 5 µs) a layer stays on one thread.
 const PARALLEL_WORK: usize = 100_000;
 /// Parts for each thread: more than one, so that a thread that is late leaves some to the others.
@@ -45,6 +50,15 @@ const PARTS_PER_THREAD: usize = 2;
 impl Depthwise<'_> {
     fn out_channels(&self) -> usize {
         self.channels.saturating_mul(self.multiplier)
+    }
+
+    /// The input channel of an output channel.
+    #[inline(always)]
+    fn x_channel(&self, channel: usize) -> usize {
+        match self.multiplier {
+            1 => channel,
+            multiplier => channel / multiplier,
+        }
     }
 
     /// Computes the convolution.
@@ -129,46 +143,63 @@ impl WithSimd for Part<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
+    fn call<S: Simd>(self, _: S) {
         let layer = self.layer;
         // The portable code has no registers to spare for unrolled taps.
         if const { matches!(S::ISA, Isa::Portable) } {
             // SAFETY: `Depthwise::run` checked the lengths, and its parts are disjoint.
-            return unsafe { self.lines::<S, General>(s) };
+            return unsafe { self.lines::<S, General>() };
         }
         let plain = layer.dilations[1] == 1 && layer.multiplier == 1;
         // Tiles of seven pixels suit the sizes of ImageNet's networks; four leave less over of other widths.
         let width = layer.output[1];
         let wide = width.next_multiple_of(7) <= width.next_multiple_of(4) + width / 7;
-        // Nine taps and fourteen sums.
+        // Two rows of five taps and fourteen sums.
         let registers = const { matches!(S::ISA, Isa::Avx512 | Isa::Neon) };
-        let pairs =
-            registers && layer.kernel[0] == 3 && layer.strides[0] == 1 && layer.dilations[0] == 1;
+        let pairs = registers && layer.strides[0] == layer.strides[1] && layer.dilations[0] == 1;
+        let square = layer.kernel[0] == layer.kernel[1];
         // SAFETY: as above.
         unsafe {
             match (plain, layer.kernel[1], layer.strides[1], wide) {
-                (true, 3, 1, true) if pairs => self.lines::<S, Pair<7>>(s),
-                (true, 3, 1, false) if pairs => self.lines::<S, Pair<4>>(s),
-                (true, 3, 1, true) => self.lines::<S, Unrolled<3, 1, 7>>(s),
-                (true, 3, 1, false) => self.lines::<S, Unrolled<3, 1, 4>>(s),
-                (true, 3, 2, _) => self.lines::<S, Unrolled<3, 2, 4>>(s),
-                (true, 5, 1, _) => self.lines::<S, Unrolled<5, 1, 7>>(s),
-                (true, 5, 2, _) => self.lines::<S, Unrolled<5, 2, 4>>(s),
-                (true, 7, 1, _) => self.lines::<S, Unrolled<7, 1, 7>>(s),
-                _ => self.lines::<S, General>(s),
+                (true, 3, 1, true) if pairs && square => self.lines::<S, Pair<3, 1, 7>>(),
+                (true, 3, 1, false) if pairs && square => self.lines::<S, Pair<3, 1, 4>>(),
+                (true, 3, 2, true) if pairs && square => self.lines::<S, Pair<3, 2, 7>>(),
+                (true, 3, 2, false) if pairs && square => self.lines::<S, Pair<3, 2, 4>>(),
+                (true, 5, 1, true) if pairs && square => self.lines::<S, Pair<5, 1, 7>>(),
+                (true, 5, 1, false) if pairs && square => self.lines::<S, Pair<5, 1, 4>>(),
+                (true, 5, 2, true) if pairs && square => self.lines::<S, Pair<5, 2, 7>>(),
+                (true, 5, 2, false) if pairs && square => self.lines::<S, Pair<5, 2, 4>>(),
+                (true, 3, 1, true) => self.lines::<S, Single<3, 1, 7>>(),
+                (true, 3, 1, false) => self.lines::<S, Single<3, 1, 4>>(),
+                (true, 3, 2, _) => self.lines::<S, Single<3, 2, 4>>(),
+                (true, 5, 1, _) => self.lines::<S, Single<5, 1, 7>>(),
+                (true, 5, 2, _) => self.lines::<S, Single<5, 2, 4>>(),
+                (true, 7, 1, _) => self.lines::<S, Single<7, 1, 7>>(),
+                _ => self.lines::<S, General>(),
             }
         }
     }
 }
 
 /// Pixels of a line, and the first vector of channels.
+///
+/// The distances are the same for all tiles. They are copies, which the compiler keeps in registers: in a tile of few taps,
+/// what it derives from the layer each time takes as long as the taps.
+#[derive(Clone)]
 struct Tile<'a> {
     layer: &'a Depthwise<'a>,
-    /// The first line of the image under the filter, column zero, first channel.
+    /// How many tiles there are, one beside the other.
+    count: usize,
+    /// Elements from one pixel of the input to the next, from one line under the filter to the next, and from one pixel
+    /// of the output, or one tap of the weights, to the next.
+    x_pixel: usize,
+    x_line: usize,
+    pixel: usize,
+    /// The first line under the filter, column zero, first channel: it may be outside of the image.
     x: *const f32,
     /// The lines within the image, of those under the filters of all lines of the tile.
     lines: Range<usize>,
-    /// The weights of the first of them, at the channel.
+    /// The first tap at the channel.
     weights: *const f32,
     /// Bias at the channel, or null.
     bias: *const f32,
@@ -193,14 +224,17 @@ trait Body {
     const WIDTH: usize;
     /// Lines of a tile.
     const LINES: usize = 1;
-    /// What computes the lines that are left over.
+    /// So many columns on each side are looked at whether they are within the image, in a tile that has all pixels.
+    const BORDER: usize;
+    /// What computes the lines that are left over, and the tiles that are not whole.
     type Rest: Body;
 
-    /// Computes a tile; with `WHOLE` all columns are within the image, and all pixels and channels exist.
+    /// Computes a tile; with `WHOLE` all pixels and channels exist and no columns but the border's are outside of the
+    /// image, with `INNER` not even these.
     ///
     /// # Safety
     /// The pointers are to elements as `Tile` describes them.
-    unsafe fn tile<S: Simd, const WHOLE: bool, const VECTOR: bool>(s: S, t: &Tile);
+    unsafe fn tile<S: Simd, const WHOLE: bool, const INNER: bool>(s: S, t: &Tile);
 }
 
 impl Part<'_> {
@@ -209,14 +243,14 @@ impl Part<'_> {
     /// # Safety
     /// The layer's lengths are checked, and no other thread writes these channels of these lines.
     #[inline(always)]
-    unsafe fn lines<S: Simd, B: Body>(&self, s: S) {
+    unsafe fn lines<S: Simd, B: Body>(&self) {
         let Range { start, end } = self.lines;
         let left = end - (end - start) % B::LINES;
         // SAFETY: the caller's promise.
         unsafe {
-            self.tiles::<S, B>(s, start..left);
+            self.tiles::<S, B>(start..left);
             if const { B::LINES > 1 } {
-                self.tiles::<S, B::Rest>(s, left..end);
+                self.tiles::<S, B::Rest>(left..end);
             }
         }
     }
@@ -226,10 +260,11 @@ impl Part<'_> {
     /// # Safety
     /// As for [`Part::lines`].
     #[inline(always)]
-    unsafe fn tiles<S: Simd, B: Body>(&self, s: S, lines: Range<usize>) {
+    unsafe fn tiles<S: Simd, B: Body>(&self, lines: Range<usize>) {
         let layer = self.layer;
         let [height, width] = layer.input.map(|size| size as isize);
         let (in_channels, channels) = (layer.channels, layer.out_channels());
+        let x_line = layer.dilations[0] * layer.input[1] * in_channels;
         let out_width = layer.output[1];
         let (low, high) = layer.activation.as_clamp().unwrap_or(Activation::UNBOUNDED);
         let hard_swish = layer.activation == Activation::HardSwish;
@@ -238,7 +273,7 @@ impl Part<'_> {
         let span = ((B::WIDTH - 1) * layer.strides[1]
             + (layer.kernel[1] - 1) * layer.dilations[1]
             + 1) as isize;
-        let window = layer.kernel[0] + B::LINES - 1;
+        let window = layer.kernel[0] + (B::LINES - 1) * layer.strides[0];
         for y in lines.step_by(B::LINES) {
             let top = (y * layer.strides[0]) as isize - layer.pads[0] as isize;
             let dilation = layer.dilations[0] as isize;
@@ -250,44 +285,55 @@ impl Part<'_> {
             };
             let end = ((height - top + dilation - 1) / dilation)
                 .clamp(first, (window as isize).max(first));
-            let line = (top + first * dilation) * width * in_channels as isize;
-            let tap = first as usize * layer.kernel[1] * channels;
-            for left in (0..out_width).step_by(B::WIDTH) {
-                let column = (left * layer.strides[1]) as isize - layer.pads[1] as isize;
-                let pixels = B::WIDTH.min(out_width - left);
-                let inside = pixels == B::WIDTH && column >= 0 && column + span <= width;
-                let out = (y * out_width + left) * channels;
-                for channel in self.channels.clone().step_by(S::LANES) {
-                    let tile = Tile {
-                        layer,
-                        x: self
-                            .x
-                            .wrapping_offset(line)
-                            .wrapping_add(channel / layer.multiplier),
-                        lines: first as usize..end as usize,
-                        weights: layer.weights.as_ptr().wrapping_add(tap + channel),
-                        bias: layer
-                            .bias
-                            .map_or(std::ptr::null(), |bias| bias.as_ptr().wrapping_add(channel)),
-                        channel,
-                        column,
-                        out: self.out.wrapping_add(out + channel),
-                        pixels,
-                        lanes: S::LANES.min(channels - channel),
-                        low,
-                        high,
-                        hard_swish,
-                    };
-                    let half = S::Half::LANES < S::LANES && tile.lanes <= S::Half::LANES;
-                    // SAFETY: the lines, columns and channels are within the tensors, whose lengths are checked.
-                    unsafe {
-                        if half {
-                            tile.run::<S::Half, B>(s.half(), inside);
-                        } else {
-                            tile.run::<S, B>(s, inside);
-                        }
+            let line = self.x.wrapping_offset(top * width * in_channels as isize);
+            let mut left = 0;
+            while left < out_width {
+                // The last one overlaps the one before if it can.
+                let begin = left.min(out_width.saturating_sub(B::WIDTH));
+                let column = (begin * layer.strides[1]) as isize - layer.pads[1] as isize;
+                let pixels = B::WIDTH.min(out_width);
+                let outside = (-column).max(column + span - width);
+                let whole = pixels == B::WIDTH && outside <= B::BORDER as isize;
+                let inner = whole && outside <= 0;
+                // Those that follow within the image.
+                let more = if inner {
+                    let columns = (width - span - column) as usize / (B::WIDTH * layer.strides[1]);
+                    columns.min((out_width - begin) / B::WIDTH - 1)
+                } else {
+                    0
+                };
+                let channel = self.channels.start;
+                let out = (y * out_width + begin) * channels + channel;
+                let tile = Tile {
+                    layer,
+                    count: 1 + more,
+                    x_pixel: in_channels,
+                    x_line,
+                    pixel: channels,
+                    x: line.wrapping_add(layer.x_channel(channel)),
+                    lines: first as usize..end as usize,
+                    weights: layer.weights.as_ptr().wrapping_add(channel),
+                    bias: layer
+                        .bias
+                        .map_or(std::ptr::null(), |bias| bias.as_ptr().wrapping_add(channel)),
+                    channel,
+                    column,
+                    out: self.out.wrapping_add(out),
+                    pixels,
+                    lanes: self.channels.len(),
+                    low,
+                    high,
+                    hard_swish,
+                };
+                // SAFETY: the lines, columns and channels are within the tensors, whose lengths are checked.
+                unsafe {
+                    match (whole, inner) {
+                        (true, true) => along_channels::<S, B, true>(&tile),
+                        (true, false) => along_channels::<S, B, false>(&tile),
+                        (false, _) => line_by_line::<S, B>(&tile),
                     }
                 }
+                left += (1 + more) * B::WIDTH;
             }
             if rest {
                 let first = y * out_width * channels + self.channels.start;
@@ -301,30 +347,115 @@ impl Part<'_> {
     }
 }
 
-impl Tile<'_> {
-    /// Computes the tile; `inside` is that its columns are within the image and all of its pixels exist.
-    ///
-    /// # Safety
-    /// The pointers are to elements as the tile describes them.
+/// Computes whole tiles for each vector of their channels, in code of its own, so that what one kind of tile needs takes no
+/// registers from the others.
+///
+/// # Safety
+/// As for [`Body::tile`], and the machine has the instruction set.
+#[inline(never)]
+unsafe fn along_channels<S: Simd, B: Body, const INNER: bool>(tile: &Tile) {
+    // SAFETY: the caller's promise.
+    unsafe { S::enter(AlongChannels::<B, INNER>(tile, PhantomData)) }
+}
+
+/// Made in `along_channels` only.
+struct AlongChannels<'a, B, const INNER: bool>(&'a Tile<'a>, PhantomData<B>);
+
+impl<B: Body, const INNER: bool> WithSimd for AlongChannels<'_, B, INNER> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd, B: Body>(&self, s: S, inside: bool) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            match (inside, self.lanes == S::LANES) {
-                (true, true) => B::tile::<S, true, true>(s, self),
-                (false, true) => B::tile::<S, false, true>(s, self),
-                (_, false) => B::tile::<S, false, false>(s, self),
+    fn call<S: Simd>(self, s: S) {
+        let mut first = self.0.clone();
+        for _ in 0..first.count {
+            let mut tile = first.clone();
+            let mut left = tile.lanes;
+            // SAFETY: the promise of `along_channels`'s caller.
+            unsafe {
+                tile.lanes = S::LANES;
+                while left >= S::LANES {
+                    B::tile::<S, true, INNER>(s, &tile);
+                    tile.advance(S::LANES);
+                    left -= S::LANES;
+                }
+                if S::Half::LANES < S::LANES && left >= S::Half::LANES {
+                    tile.lanes = S::Half::LANES;
+                    B::tile::<S::Half, true, INNER>(s.half(), &tile);
+                    tile.advance(S::Half::LANES);
+                    left -= S::Half::LANES;
+                }
+                if left > 0 {
+                    tile.lanes = left;
+                    line_by_line::<S, B>(&tile);
+                }
+            }
+            let columns = B::WIDTH * first.layer.strides[1];
+            first.x = first.x.wrapping_add(columns * first.x_pixel);
+            first.out = first.out.wrapping_add(B::WIDTH * first.pixel);
+        }
+    }
+}
+
+/// As `along_channels`, for tiles that are not whole.
+///
+/// # Safety
+/// As for [`Body::tile`], and the machine has the instruction set.
+#[inline(never)]
+unsafe fn line_by_line<S: Simd, B: Body>(tile: &Tile) {
+    // SAFETY: the caller's promise.
+    unsafe { S::enter(LineByLine::<B>(tile, PhantomData)) }
+}
+
+/// Made in `line_by_line` only.
+struct LineByLine<'a, B>(&'a Tile<'a>, PhantomData<B>);
+
+impl<B: Body> WithSimd for LineByLine<'_, B> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let layer = self.0.layer;
+        let [kernel, stride] = [layer.kernel[0], layer.strides[0]];
+        for line in 0..B::LINES {
+            let mut tile = self.0.clone();
+            let begin = line * stride;
+            let end = tile.lines.end.min(begin + kernel).max(begin);
+            tile.lines = tile.lines.start.clamp(begin, end) - begin..end - begin;
+            tile.x = tile.x.wrapping_add(begin * tile.x_line);
+            tile.out = tile.out.wrapping_add(line * layer.output[1] * tile.pixel);
+            let mut left = tile.lanes;
+            while left > 0 {
+                tile.lanes = left.min(S::LANES);
+                // SAFETY: the promise of `line_by_line`'s caller.
+                unsafe { B::Rest::tile::<S, false, false>(s, &tile) };
+                left -= tile.lanes;
+                tile.advance(S::LANES);
             }
         }
+    }
+}
+
+impl Tile<'_> {
+    /// Moves to the channels that follow `channels` others.
+    #[inline(always)]
+    fn advance(&mut self, channels: usize) {
+        let x = self.layer.x_channel(self.channel + channels) - self.layer.x_channel(self.channel);
+        self.x = self.x.wrapping_add(x);
+        self.weights = self.weights.wrapping_add(channels);
+        if !self.bias.is_null() {
+            self.bias = self.bias.wrapping_add(channels);
+        }
+        self.out = self.out.wrapping_add(channels);
+        self.channel += channels;
     }
 
     /// # Safety
     /// `lanes` elements at `x` are valid for reads.
     #[inline(always)]
-    unsafe fn load<S: Simd, const VECTOR: bool>(&self, s: S, x: *const f32) -> S::F32 {
-        // SAFETY: the caller's promise; with `VECTOR` there are as many as in a vector.
+    unsafe fn load<S: Simd, const WHOLE: bool>(&self, s: S, x: *const f32) -> S::F32 {
+        // SAFETY: the caller's promise; with `WHOLE` there are as many as in a vector.
         unsafe {
-            if VECTOR {
+            if WHOLE {
                 s.load_ptr(x)
             } else {
                 s.load_ptr_partial(x, self.lanes)
@@ -335,38 +466,66 @@ impl Tile<'_> {
     /// # Safety
     /// The bias is null or has `lanes` elements.
     #[inline(always)]
-    unsafe fn seed<S: Simd, const VECTOR: bool>(&self, s: S) -> S::F32 {
+    unsafe fn seed<S: Simd, const WHOLE: bool>(&self, s: S) -> S::F32 {
         if self.bias.is_null() {
             return s.zero();
         }
         // SAFETY: the caller's promise.
-        unsafe { self.load::<S, VECTOR>(s, self.bias) }
+        unsafe { self.load::<S, WHOLE>(s, self.bias) }
     }
 
-    /// Writes pixel `index`.
+    /// Applies what follows the sums.
+    #[inline(always)]
+    fn activate<S: Simd, const N: usize>(&self, s: S, sums: &mut [S::F32; N]) {
+        if self.low > f32::NEG_INFINITY {
+            unroll!(8, I, N, {
+                sums[I] = s.max(s.splat(self.low), sums[I]);
+            });
+        }
+        if self.high < f32::INFINITY {
+            unroll!(8, I, N, {
+                sums[I] = s.min(s.splat(self.high), sums[I]);
+            });
+        }
+        if self.hard_swish {
+            unroll!(8, I, N, {
+                sums[I] = hard_swish(s, sums[I]);
+            });
+        }
+    }
+
+    /// Writes the pixels of a line from `out` on.
     ///
     /// # Safety
-    /// The pixel exists.
+    /// The pixels exist.
     #[inline(always)]
-    unsafe fn store<S: Simd, const VECTOR: bool>(&self, s: S, index: usize, y: S::F32) {
-        let mut y = s.min(s.splat(self.high), s.max(s.splat(self.low), y));
-        if self.hard_swish {
-            y = hard_swish(s, y);
-        }
-        // SAFETY: the pixel's `lanes` channels exist.
-        unsafe {
-            let out = self.out.add(index * self.layer.out_channels());
-            if VECTOR {
-                s.store_ptr(y, out)
-            } else {
-                s.store_ptr_partial(y, out, self.lanes)
+    unsafe fn store<S: Simd, const N: usize, const WHOLE: bool>(
+        &self,
+        s: S,
+        out: *mut f32,
+        mut sums: [S::F32; N],
+    ) {
+        self.activate(s, &mut sums);
+        unroll!(8, I, N, {
+            if WHOLE || I < self.pixels {
+                // SAFETY: the pixel's `lanes` channels exist.
+                unsafe {
+                    let out = out.add(I * self.pixel);
+                    if WHOLE {
+                        s.store_ptr(sums[I], out)
+                    } else {
+                        s.store_ptr_partial(sums[I], out, self.lanes)
+                    }
+                }
             }
-        }
+        });
     }
 }
 
-/// `K` taps in a line, a stride of `STRIDE`, `WIDTH` pixels; no dilation, no channel multiplier.
-struct Unrolled<const K: usize, const STRIDE: usize, const WIDTH: usize>;
+/// Whether column `column` of `columns` of a tile is surely within the image, in a tile that is whole.
+const fn is_inner(column: usize, columns: usize, border: usize) -> bool {
+    column >= border && column + border < columns
+}
 
 /// The pixel for which a column is under a tap, `usize::MAX` for none.
 const fn pixel_of(column: usize, tap: usize, stride: usize) -> usize {
@@ -377,120 +536,116 @@ const fn pixel_of(column: usize, tap: usize, stride: usize) -> usize {
     }
 }
 
-/// Of a 3x3 filter, the index of the tap in column `tap` that is over a line of the image for a line of the tile,
-/// `usize::MAX` for none.
-const fn tap_of(line: usize, out: usize, tap: usize) -> usize {
-    if line >= out && line - out < 3 {
-        (line - out) * 3 + tap
-    } else {
-        usize::MAX
-    }
+/// The row of a filter that is over a line of the image, for line `out` of the tile; more than there are for none.
+const fn row_of(line: usize, out: usize, stride: usize) -> usize {
+    line.wrapping_sub(out * stride)
 }
 
-impl<const K: usize, const STRIDE: usize, const WIDTH: usize> Body for Unrolled<K, STRIDE, WIDTH> {
+/// `K` taps in a line, a stride of `STRIDE`, `WIDTH` pixels; no dilation, no channel multiplier.
+struct Single<const K: usize, const STRIDE: usize, const WIDTH: usize>;
+
+impl<const K: usize, const STRIDE: usize, const WIDTH: usize> Body for Single<K, STRIDE, WIDTH> {
     const WIDTH: usize = WIDTH;
+    const BORDER: usize = K / 2;
     type Rest = Self;
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, const WHOLE: bool, const VECTOR: bool>(s: S, t: &Tile) {
-        let layer = t.layer;
-        let channels = layer.channels;
-        let width = layer.input[1] as isize;
+    unsafe fn tile<S: Simd, const WHOLE: bool, const INNER: bool>(s: S, t: &Tile) {
+        let channels = t.pixel;
         // Columns within the image.
-        let columns = if WHOLE {
-            0..width
-        } else {
-            -t.column..width - t.column
-        };
+        let columns = -t.column..t.layer.input[1] as isize - t.column;
         // SAFETY: the columns are within the image, the taps within the filter, the pixels are those that exist.
         unsafe {
-            let mut acc = [t.seed::<S, VECTOR>(s); WIDTH];
-            let mut line = t.x.wrapping_offset(t.column * channels as isize);
-            let mut weights = t.weights;
+            let mut sums = [t.seed::<S, WHOLE>(s); WIDTH];
+            let mut line = t.x.wrapping_add(t.lines.start * t.x_line);
+            line = line.wrapping_offset(t.column * channels as isize);
+            let mut weights = t.weights.wrapping_add(t.lines.start * K * channels);
             for _ in 0..t.lines.len() {
                 let mut taps = [s.zero(); K];
                 unroll!(8, TAP, K, {
-                    taps[TAP] = t.load::<S, VECTOR>(s, weights.add(TAP * channels));
+                    taps[TAP] = t.load::<S, WHOLE>(s, weights.add(TAP * channels));
                 });
-                unroll!(14, COLUMN, (WIDTH - 1) * STRIDE + K, {
-                    if WHOLE || columns.contains(&(COLUMN as isize)) {
-                        let x = t.load::<S, VECTOR>(s, line.wrapping_add(COLUMN * channels));
+                unroll!(17, COLUMN, (WIDTH - 1) * STRIDE + K, {
+                    let inner = const { is_inner(COLUMN, (WIDTH - 1) * STRIDE + K, K / 2) };
+                    if (WHOLE && (INNER || inner)) || columns.contains(&(COLUMN as isize)) {
+                        let x = t.load::<S, WHOLE>(s, line.wrapping_add(COLUMN * channels));
                         unroll!(8, TAP, K, {
-                            if const { pixel_of(COLUMN, TAP, STRIDE) < WIDTH } {
-                                let pixel = const { pixel_of(COLUMN, TAP, STRIDE) };
-                                acc[pixel] = s.mul_add(x, taps[TAP], acc[pixel]);
+                            let pixel = const { pixel_of(COLUMN, TAP, STRIDE) };
+                            if pixel < WIDTH {
+                                sums[pixel] = s.mul_add(x, taps[TAP], sums[pixel]);
                             }
                         });
                     }
                 });
-                line = line.wrapping_add(layer.dilations[0] * layer.input[1] * channels);
+                line = line.wrapping_add(t.x_line);
                 weights = weights.wrapping_add(K * channels);
             }
-            unroll!(8, PIXEL, WIDTH, {
-                if WHOLE || PIXEL < t.pixels {
-                    t.store::<S, VECTOR>(s, PIXEL, acc[PIXEL]);
-                }
-            });
+            t.store::<S, WIDTH, WHOLE>(s, t.out, sums);
         }
     }
 }
 
-/// Two lines of `WIDTH` pixels of a 3x3 filter; no stride, no dilation, no channel multiplier.
-struct Pair<const WIDTH: usize>;
+/// Two lines of `WIDTH` pixels of a `K` x `K` filter with strides of `STRIDE`; no dilation, no channel multiplier.
+struct Pair<const K: usize, const STRIDE: usize, const WIDTH: usize>;
 
-impl<const WIDTH: usize> Body for Pair<WIDTH> {
+impl<const K: usize, const STRIDE: usize, const WIDTH: usize> Body for Pair<K, STRIDE, WIDTH> {
     const WIDTH: usize = WIDTH;
     const LINES: usize = 2;
-    type Rest = Unrolled<3, 1, WIDTH>;
+    const BORDER: usize = K / 2;
+    type Rest = Single<K, STRIDE, WIDTH>;
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, const WHOLE: bool, const VECTOR: bool>(s: S, t: &Tile) {
-        let channels = t.layer.channels;
-        let width = t.layer.input[1] as isize;
+    unsafe fn tile<S: Simd, const WHOLE: bool, const INNER: bool>(s: S, t: &Tile) {
+        const { assert!(WHOLE, "what is left over is computed line by line") };
+        let channels = t.pixel;
         // Columns within the image.
-        let columns = if WHOLE {
-            0..width
-        } else {
-            -t.column..width - t.column
-        };
+        let columns = -t.column..t.layer.input[1] as isize - t.column;
         // SAFETY: the lines and columns are within the image, the taps within the filter, the pixels are those that exist.
         unsafe {
-            let mut acc = [[t.seed::<S, VECTOR>(s); WIDTH]; 2];
-            let above = t.lines.start;
-            let weights = t.weights.wrapping_sub(above * 3 * channels);
-            let mut taps = [s.zero(); 9];
-            unroll!([0 1 2 3 4 5 6 7 8], TAP, {
-                taps[TAP] = t.load::<S, VECTOR>(s, weights.add(TAP * channels));
-            });
-            let first = t.x.wrapping_sub(above * t.layer.input[1] * channels);
-            let first = first.wrapping_offset(t.column * channels as isize);
-            unroll!([0 1 2 3], LINE, {
+            let mut sums = [[t.seed::<S, WHOLE>(s); WIDTH]; 2];
+            let first = t.x.wrapping_offset(t.column * channels as isize);
+            unroll!(8, LINE, K + STRIDE, {
                 if t.lines.contains(&LINE) {
-                    let line = first.wrapping_add(LINE * t.layer.input[1] * channels);
-                    unroll!(14, COLUMN, WIDTH + 2, {
-                        if WHOLE || columns.contains(&(COLUMN as isize)) {
-                            let x = t.load::<S, VECTOR>(s, line.wrapping_add(COLUMN * channels));
+                    // More taps than registers: they are loaded again for each line.
+                    let weights = if const { K > 3 } {
+                        opaque(t.weights)
+                    } else {
+                        t.weights
+                    };
+                    // The rows of the filters of the two pixels that are over the line.
+                    let mut taps = [[s.zero(); K]; 2];
+                    unroll!([0 1], OUT, {
+                        if const { row_of(LINE, OUT, STRIDE) < K } {
+                            let row = weights.wrapping_add(row_of(LINE, OUT, STRIDE) * K * channels);
+                            unroll!(8, TAP, K, {
+                                taps[OUT][TAP] = t.load::<S, WHOLE>(s, row.add(TAP * channels));
+                            });
+                        }
+                    });
+                    let line = first.wrapping_add(LINE * t.x_line);
+                    unroll!(17, COLUMN, (WIDTH - 1) * STRIDE + K, {
+                        let inner = const { is_inner(COLUMN, (WIDTH - 1) * STRIDE + K, K / 2) };
+                        if INNER || inner || columns.contains(&(COLUMN as isize)) {
+                            let x = t.load::<S, WHOLE>(s, line.wrapping_add(COLUMN * channels));
                             unroll!([0 1], OUT, {
-                                unroll!([0 1 2], TAP, {
-                                    let (tap, pixel) =
-                                        const { (tap_of(LINE, OUT, TAP), pixel_of(COLUMN, TAP, 1)) };
-                                    if tap < 9 && pixel < WIDTH {
-                                        acc[OUT][pixel] = s.mul_add(x, taps[tap], acc[OUT][pixel]);
-                                    }
-                                });
+                                if const { row_of(LINE, OUT, STRIDE) < K } {
+                                    unroll!(8, TAP, K, {
+                                        let pixel = const { pixel_of(COLUMN, TAP, STRIDE) };
+                                        if pixel < WIDTH {
+                                            sums[OUT][pixel] =
+                                                s.mul_add(x, taps[OUT][TAP], sums[OUT][pixel]);
+                                        }
+                                    });
+                                }
                             });
                         }
                     });
                 }
             });
-            unroll!([0 1], OUT, {
-                unroll!(8, PIXEL, WIDTH, {
-                    if WHOLE || PIXEL < t.pixels {
-                        let index = OUT * t.layer.output[1] + PIXEL;
-                        t.store::<S, VECTOR>(s, index, acc[OUT][PIXEL]);
-                    }
-                });
-            });
+            let below = t.out.add(t.layer.output[1] * channels);
+            let [above_sums, below_sums] = sums;
+            t.store::<S, WIDTH, WHOLE>(s, t.out, above_sums);
+            t.store::<S, WIDTH, WHOLE>(s, below, below_sums);
         }
     }
 }
@@ -500,29 +655,31 @@ struct General;
 
 impl Body for General {
     const WIDTH: usize = 4;
+    const BORDER: usize = 0;
     type Rest = Self;
 
     #[inline(always)]
-    unsafe fn tile<S: Simd, const WHOLE: bool, const VECTOR: bool>(s: S, t: &Tile) {
+    unsafe fn tile<S: Simd, const WHOLE: bool, const INNER: bool>(s: S, t: &Tile) {
         let layer = t.layer;
-        let channels = layer.channels;
         let width = layer.input[1] as isize;
         // SAFETY: the columns are within the image, the taps within the filter, the pixels are those that exist.
         unsafe {
-            let mut acc = [t.seed::<S, VECTOR>(s); 4];
-            let mut line = t.x;
-            let mut weights = t.weights;
+            let mut acc = [t.seed::<S, WHOLE>(s); 4];
+            let mut line = t.x.wrapping_add(t.lines.start * t.x_line);
+            let mut weights = t
+                .weights
+                .wrapping_add(t.lines.start * layer.kernel[1] * t.pixel);
             for _ in 0..t.lines.len() {
                 for tap in 0..layer.kernel[1] {
-                    let w = t.load::<S, VECTOR>(s, weights);
-                    weights = weights.wrapping_add(layer.out_channels());
+                    let w = t.load::<S, WHOLE>(s, weights);
+                    weights = weights.wrapping_add(t.pixel);
                     unroll!(4, PIXEL, 4, {
                         let offset = PIXEL * layer.strides[1] + tap * layer.dilations[1];
                         let column = t.column + offset as isize;
                         if WHOLE || (PIXEL < t.pixels && (0..width).contains(&column)) {
-                            let x = line.wrapping_offset(column * channels as isize);
+                            let x = line.wrapping_offset(column * t.x_pixel as isize);
                             let x = if layer.multiplier == 1 {
-                                t.load::<S, VECTOR>(s, x)
+                                t.load::<S, WHOLE>(s, x)
                             } else {
                                 repeated(s, t, x)
                             };
@@ -530,13 +687,9 @@ impl Body for General {
                         }
                     });
                 }
-                line = line.wrapping_add(layer.dilations[0] * layer.input[1] * channels);
+                line = line.wrapping_add(t.x_line);
             }
-            unroll!(4, PIXEL, 4, {
-                if WHOLE || PIXEL < t.pixels {
-                    t.store::<S, VECTOR>(s, PIXEL, acc[PIXEL]);
-                }
-            });
+            t.store::<S, 4, WHOLE>(s, t.out, acc);
         }
     }
 }

@@ -17,3 +17,22 @@ pub(crate) mod winograd;
 pub(crate) fn product(sizes: impl IntoIterator<Item = usize>) -> usize {
     sizes.into_iter().fold(1, usize::saturating_mul)
 }
+
+/// The same pointer, of which the compiler knows nothing, so that it neither derives others from it
+/// before a loop nor keeps what was loaded through it.
+#[inline(always)]
+#[allow(
+    clippy::pointers_in_nomem_asm_block,
+    reason = "the assembly reads nothing"
+)]
+fn opaque(x: *const f32) -> *const f32 {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    // SAFETY: the assembly is a comment.
+    unsafe {
+        let mut x = x;
+        std::arch::asm!("/* {x} */", x = inout(reg) x, options(pure, nomem, nostack, preserves_flags));
+        x
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    x
+}
