@@ -16,6 +16,9 @@ pub(crate) const PANEL: usize = 16;
 /// Half of a cache line, in bytes.
 const HALF_LINE: usize = 32;
 
+/// Rows of a product that reads its weights as fast as they come, where each prefetch takes the place of a load.
+pub(super) const FEW_ROWS: usize = 3;
+
 /// Steps of k in a round of a tile's loop. With one, the two prefetches and the pointers of each step take 4 to 12 % of
 /// the time on Redwood Cove, most in the tiles of few rows. Where a multiply-add is two instructions, these are what takes
 /// time, and four steps need more registers than there are.
@@ -263,8 +266,7 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                     // Without this the loop advances a pointer for each row, more than there are registers.
                     a = opaque(a);
                     middle = opaque(middle);
-                    // Few rows read the weights as fast as they come, and each prefetch takes the place of a load.
-                    if const { MR > 3 } {
+                    if const { MR > FEW_ROWS } {
                         if t.next_step > 0 {
                             unroll!([0 2], U, {
                                 s.prefetch(next.wrapping_byte_add(U * t.next_step));
