@@ -47,8 +47,9 @@ def call_flops(call: rt.CallOp, n: int = 1) -> int:
         case "row_bands":
             return sum(call_flops(stage, n) for stage in call.stages)
         case "matmul" | "batch_matmul":
-            transposed = "transpose_lhs" in call.static.data
-            return 2 * out * shapes["lhs"][-2 if transposed else -1]
+            flags = call.static.data
+            rows = -3 if "heads_lhs" in flags else -2
+            return 2 * out * shapes["lhs"][rows if "transpose_lhs" in flags else -1]
         case _:
             return 0
 

@@ -143,11 +143,31 @@ def matmul(
     activation: ActivationAttr | None = None,
     result: Result,
 ) -> Array:
-    """`nn.matmul` and `nn.batch_matmul`."""
+    """`nn.matmul`."""
     a = np.swapaxes(lhs, -1, -2) if transpose_lhs else lhs
     b = np.swapaxes(rhs, -1, -2) if transpose_rhs else rhs
     wide = np.float64 if a.dtype.kind == "f" else a.dtype
     return epilogue(a.astype(wide) @ b.astype(wide), bias, residual, activation)
+
+
+def batch_matmul(
+    *,
+    lhs: Array,
+    rhs: Array,
+    transpose_lhs: bool = False,
+    transpose_rhs: bool = False,
+    heads_lhs: bool = False,
+    heads_rhs: bool = False,
+    heads_result: bool = False,
+    result: Result,
+) -> Array:
+    """`nn.batch_matmul`."""
+    a = np.swapaxes(lhs, -2, -3) if heads_lhs else lhs
+    b = np.swapaxes(rhs, -2, -3) if heads_rhs else rhs
+    product = matmul(
+        lhs=a, rhs=b, transpose_lhs=transpose_lhs, transpose_rhs=transpose_rhs, result=result
+    )
+    return np.swapaxes(product, -2, -3) if heads_result else product
 
 
 def max_pool(
@@ -299,7 +319,7 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "conv3d": conv,
     "depthwise_conv2d": depthwise_conv2d,
     "matmul": matmul,
-    "batch_matmul": matmul,
+    "batch_matmul": batch_matmul,
     "max_pool": max_pool,
     "avg_pool": avg_pool,
     "sum": _reduction(np.sum),

@@ -232,6 +232,11 @@ def broadcast(*shapes: Shape) -> Shape | None:
     return tuple(result)
 
 
+def swap_heads(shape: Shape, swapped: bool) -> Shape:
+    """[…, rows, heads, columns] as […, heads, rows, columns] if `swapped`, and the other way."""
+    return (*shape[:-3], shape[-2], shape[-3], shape[-1]) if swapped else shape
+
+
 def at(shape: Shape, n: int) -> tuple[int, ...]:
     """The shape for the batch size `n`."""
     return tuple(dim.at(n) for dim in shape)

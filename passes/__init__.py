@@ -16,6 +16,7 @@ from tfrc.passes.fold_constants import FoldConstantsPass
 from tfrc.passes.free_early import FreeEarlyPass
 from tfrc.passes.fuse_activation import FuseActivationPass
 from tfrc.passes.fuse_epilogue import FuseEpiloguePass
+from tfrc.passes.fuse_heads import FuseHeadsPass
 from tfrc.passes.fuse_maps import FuseMapsPass
 from tfrc.passes.in_place import InPlacePass
 from tfrc.passes.inline_calls import InlineCallsPass
@@ -53,6 +54,7 @@ PASSES: dict[str, type[ModulePass]] = {
         ElementwiseToMapPass,
         FuseMapsPass,
         MergeMatMulsPass,
+        FuseHeadsPass,
         SplitReductionsPass,
         SchedulePass,
         SelectKernelsPass,
@@ -89,6 +91,7 @@ SCHEDULE: tuple[tuple[str, int], ...] = (
     ("elementwise-to-map", 0),
     ("fuse-maps", 2),
     ("merge-matmuls", 2),
+    ("fuse-heads", 2),
     ("dce", 0),
     ("split-reductions", 0),
     ("schedule", 1),

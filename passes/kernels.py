@@ -163,7 +163,8 @@ def matmul(op: nn.MatMulOp) -> Selected:
 
 def batch_matmul(op: nn.MatMulOp | nn.BatchMatMulOp) -> Selected:
     """A product of two operands of which neither is packed: it packs `rhs` into scratch."""
-    left, right = shape_of(op.lhs), shape_of(op.rhs)
+    is_batch = isinstance(op, nn.BatchMatMulOp)
+    left, right = op.shapes if is_batch else (shape_of(op.lhs), shape_of(op.rhs))
     k, n = (right[-1], right[-2]) if op.transpose_rhs else (right[-2], right[-1])
     one = packed_length(k, n)
     if op.transpose_lhs:

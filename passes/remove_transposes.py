@@ -298,7 +298,7 @@ def batch_matmul(
 def transposed_matrices(op: nn.BatchMatMulOp) -> Replacement | None:
     """`x · T(y)` is a product that reads y transposed."""
     lhs, rhs = absorbed(op.lhs), absorbed(op.rhs)
-    if lhs is None and rhs is None:
+    if any(op.heads) or (lhs is None and rhs is None):
         return None
     return batch_matmul(op, lhs or op.lhs, rhs or op.rhs, lhs is not None, rhs is not None)
 
@@ -306,6 +306,8 @@ def transposed_matrices(op: nn.BatchMatMulOp) -> Replacement | None:
 @RULES.on(nn.BatchMatMulOp)
 def transposed_rows(op: nn.BatchMatMulOp) -> Replacement | None:
     """A transpose that moves the last dimension moves whole rows once a flag swaps the last two."""
+    if any(op.heads):
+        return None
     for side in (0, 1):
         transpose = op.operands[side].owner
         if not isinstance(transpose, nn.TransposeOp) or not op.operands[side].has_one_use():
@@ -327,7 +329,7 @@ def transposed_product(op: nn.TransposeOp) -> Replacement | None:
     product = op.input.owner
     if not isinstance(product, nn.BatchMatMulOp) or not op.input.has_one_use():
         return None
-    if not swaps_last(get_ints(op.permutation)):
+    if not swaps_last(get_ints(op.permutation)) or any(product.heads):
         return None
     result = nn.BatchMatMulOp(
         product.rhs,

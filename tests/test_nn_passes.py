@@ -33,6 +33,7 @@ from tfrc.passes.elementwise_to_map import ElementwiseToMapPass
 from tfrc.passes.fold_batch_norm import FoldBatchNormPass
 from tfrc.passes.fuse_activation import FuseActivationPass
 from tfrc.passes.fuse_epilogue import FuseEpiloguePass
+from tfrc.passes.fuse_heads import FuseHeadsPass
 from tfrc.passes.fuse_maps import FuseMapsPass
 from tfrc.passes.raise_idioms import RaiseIdiomsPass
 from tfrc.passes.remove_transposes import RemoveTransposesPass
@@ -50,6 +51,7 @@ PASSES: tuple[ModulePass, ...] = (
     FuseEpiloguePass(),
     ElementwiseToMapPass(),
     FuseMapsPass(),
+    FuseHeadsPass(),
     SplitReductionsPass(),
     DeadCodeElimination(),
 )

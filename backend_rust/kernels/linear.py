@@ -9,7 +9,7 @@ from tfrc.backend_rust.calls import Call, Printed, activation, chain, with_colum
 from tfrc.backend_rust.kernels.registry import prints
 from tfrc.backend_rust.options import EmitError
 from tfrc.ir.rt import PACKED, REGISTER_TILE
-from tfrc.ir.shape import Dim, count, text
+from tfrc.ir.shape import Dim, count, swap_heads, text
 
 
 def squeezed(values: Sequence[int]) -> str:
@@ -203,27 +203,38 @@ def batch_matmul(call: Call) -> Printed:
     """`batch_matmul(threads, &SCORES, lhs, rhs, scratch, out)`."""
     lhs, rhs = call.operand("lhs"), call.operand("rhs")
     transpose_a, transpose_b = call.flag("transpose_lhs"), call.flag("transpose_rhs")
-    columns = call.out.shape[-1]
-    depth = lhs.shape[-2 if transpose_a else -1]
+    beside = [call.flag(f"heads_{side}") for side in ("lhs", "rhs", "result")]
+    left, right, out = (
+        swap_heads(x.shape, each) for x, each in zip((lhs, rhs, call.out), beside, strict=True)
+    )
+    columns = out[-1]
+    depth = left[-2 if transpose_a else -1]
     # A matrix on the right that all share is one product with more rows.
-    is_one = rhs.rank == 2 and not transpose_a
-    rows = count(lhs.shape[:-1]) if is_one else call.out.shape[-2]
-    batch = Dim(0, 1) if is_one else count(call.out.shape[:-2])
-    counts = [Dim(0, 1) if is_one else count(x.shape[:-2]) for x in (lhs, rhs)]
+    is_one = rhs.rank == 2 and not transpose_a and not any(beside)
+    rows = count(left[:-1]) if is_one else out[-2]
+    batch = Dim(0, 1) if is_one else count(out[:-2])
+    counts = [Dim(0, 1) if is_one else count(x[:-2]) for x in (left, right)]
     if any(c not in (batch, Dim(0, 1)) for c in counts):
         raise EmitError(
-            f"rt.call @batch_matmul: {text(lhs.shape)} and {text(rhs.shape)} broadcast within the "
+            f"rt.call @batch_matmul: {text(left)} and {text(right)} broadcast within the "
             "batch, for which there is no kernel"
         )
+    if any(beside) and any(c != batch for c in counts):
+        raise EmitError(
+            f"rt.call @batch_matmul: {text(left)} and {text(right)} broadcast, for which there is "
+            "no kernel if matrices lie side by side"
+        )
     steps = [
-        "0" if c != batch else rust.product(x.shape[-2:])
-        for c, x in zip(counts, (lhs, rhs), strict=True)
+        "0" if c != batch else rust.product(x[-2:])
+        for c, x in zip(counts, (left, right), strict=True)
     ]
+    flags = ", ".join("true" if each else "false" for each in beside)
     params = chain(
         f"BatchMatmul::new({rust.dim(rows)}, {rust.dim(depth)}, {rust.dim(columns)})",
         ("transpose_a", "true", transpose_a),
         ("transpose_b", "true", transpose_b),
         ("strides", ", ".join(steps), "0" in steps),
+        ("heads", f"{rust.dim(out[-3])}, [{flags}]" if any(beside) else "", any(beside)),
         with_activation(call),
     )
     return Printed(

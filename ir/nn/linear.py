@@ -26,7 +26,16 @@ from xdsl.traits import Pure
 
 from tfrc.ir.nn.activation import ActivationAttr
 from tfrc.ir.nn.base import IntArray, get_ints, ints, require, require_shape
-from tfrc.ir.shape import Dim, as_shape, broadcast, element_of, shape_of, tensor, text
+from tfrc.ir.shape import (
+    Dim,
+    Shape,
+    broadcast,
+    element_of,
+    shape_of,
+    swap_heads,
+    tensor,
+    text,
+)
 
 _EPILOGUE_FORMAT = (
     "(`bias` $bias^ `:` type($bias))? (`residual` $residual^ `:` type($residual))?"
@@ -337,6 +346,8 @@ class BatchMatMulOp(IRDLOperation):
     """`result[b…,i,j] = Σ_k lhs[b…,i,k] · rhs[b…,k,j]`; the batch dimensions `b…` broadcast.
 
     With `transpose_lhs` or `transpose_rhs`, the last two dimensions of that operand are swapped.
+    With `heads_lhs`, `heads_rhs` or `heads_result`, the matrices of the last batch dimension lie
+    side by side in that tensor: it is `[b…, rows, heads, columns]`.
     """
 
     name = "nn.batch_matmul"
@@ -346,11 +357,15 @@ class BatchMatMulOp(IRDLOperation):
     result = result_def(TensorType)
     transpose_lhs = opt_prop_def(UnitAttr)
     transpose_rhs = opt_prop_def(UnitAttr)
+    heads_lhs = opt_prop_def(UnitAttr)
+    heads_rhs = opt_prop_def(UnitAttr)
+    heads_result = opt_prop_def(UnitAttr)
 
     traits = traits_def(Pure())
     assembly_format = (
-        "(`transpose_lhs` $transpose_lhs^)? (`transpose_rhs` $transpose_rhs^)? $lhs `,` $rhs"
-        " attr-dict `:` functional-type(operands, results)"
+        "(`transpose_lhs` $transpose_lhs^)? (`transpose_rhs` $transpose_rhs^)?"
+        " (`heads_lhs` $heads_lhs^)? (`heads_rhs` $heads_rhs^)? (`heads_result` $heads_result^)?"
+        " $lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
     )
 
     def __init__(
@@ -360,25 +375,43 @@ class BatchMatMulOp(IRDLOperation):
         *,
         transpose_lhs: bool = False,
         transpose_rhs: bool = False,
+        heads: tuple[bool, bool, bool] = (False, False, False),
     ):
-        left, right = list(shape_of(lhs)), list(shape_of(rhs))
-        batch = broadcast(tuple(left[:-2]), tuple(right[:-2])) or ()
+        left, right = swap_heads(shape_of(lhs), heads[0]), swap_heads(shape_of(rhs), heads[1])
+        batch = broadcast(left[:-2], right[:-2]) or ()
         shape = (*batch, left[-1 if transpose_lhs else -2], right[-2 if transpose_rhs else -1])
         super().__init__(
             operands=[lhs, rhs],
-            result_types=[tensor(element_of(lhs), as_shape(shape))],
+            result_types=[tensor(element_of(lhs), swap_heads(shape, heads[2]))],
             properties={
                 "transpose_lhs": _flag(transpose_lhs),
                 "transpose_rhs": _flag(transpose_rhs),
+                "heads_lhs": _flag(heads[0]),
+                "heads_rhs": _flag(heads[1]),
+                "heads_result": _flag(heads[2]),
             },
         )
 
-    def verify_(self) -> None:
-        left, right = shape_of(self.lhs), shape_of(self.rhs)
-        require(
-            len(left) >= 2 and len(right) >= 2,
-            f"{self.name}: lhs has rank {len(left)} and rhs {len(right)}, not 2 or more",
+    @property
+    def heads(self) -> tuple[bool, bool, bool]:
+        """Of `lhs`, `rhs` and the result, whether matrices lie side by side."""
+        return (
+            self.heads_lhs is not None,
+            self.heads_rhs is not None,
+            self.heads_result is not None,
         )
+
+    @property
+    def shapes(self) -> tuple[Shape, Shape]:
+        """The shapes of the operands as matrices one after the other."""
+        lhs, rhs, _ = self.heads
+        return swap_heads(shape_of(self.lhs), lhs), swap_heads(shape_of(self.rhs), rhs)
+
+    def verify_(self) -> None:
+        for name, heads in zip(("lhs", "rhs", "result"), self.heads, strict=True):
+            rank, least = len(shape_of(getattr(self, name))), 3 if heads else 2
+            require(rank >= least, f"{self.name}: {name} has rank {rank}, not {least} or more")
+        left, right = self.shapes
         batch = broadcast(left[:-2], right[:-2])
         require(
             batch is not None,
@@ -392,4 +425,4 @@ class BatchMatMulOp(IRDLOperation):
             left[-1 if self.transpose_lhs else -2],
             right[-2 if self.transpose_rhs else -1],
         )
-        require_shape(self.name, "result", self.result, expected)
+        require_shape(self.name, "result", self.result, swap_heads(expected, self.heads[2]))

@@ -13,6 +13,11 @@ func.func @linear(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x4
   %6 = nn.batch_matmul %t, %m : (tensor<?x8x4xf32>, tensor<4x8xf32>) -> tensor<?x8x8xf32>
   func.return %0, %1, %2, %3, %4, %5, %6 : tensor<?x8x8xf32>, tensor<?x4x4x4x8xf32>, tensor<?x8x8x8xf32>, tensor<?x8x8xf32>, tensor<?x8x8xf32>, tensor<?x4x4xf32>, tensor<?x8x8xf32>
 }
+func.func @heads(%q: tensor<?x6x4x8xf32>, %k: tensor<?x5x4x8xf32>) -> (tensor<?x4x6x5xf32>, tensor<?x6x4x8xf32>) {
+  %0 = nn.batch_matmul transpose_rhs heads_lhs heads_rhs %q, %k : (tensor<?x6x4x8xf32>, tensor<?x5x4x8xf32>) -> tensor<?x4x6x5xf32>
+  %1 = nn.batch_matmul heads_rhs heads_result %0, %k : (tensor<?x4x6x5xf32>, tensor<?x5x4x8xf32>) -> tensor<?x6x4x8xf32>
+  func.return %0, %1 : tensor<?x4x6x5xf32>, tensor<?x6x4x8xf32>
+}
 func.func @bands(%x: tensor<?x66x62x5xf32>) -> (tensor<?x66x62x5xf32>, tensor<?x5xf32>) {
   %e = nn.weight @"bands/e" : tensor<1x1x5x66xf32>
   %d = nn.weight @"bands/d" : tensor<3x3x66x1xf32>

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
 
 use crate::{
-    BandsOutputs, DynamicOutputs, Error, GradientOutputs, LinearOutputs, MovementOutputs, PackingOutputs,
+    BandsOutputs, DynamicOutputs, Error, GradientOutputs, HeadsOutputs, LinearOutputs, MovementOutputs, PackingOutputs,
     RandomOutputs, ReductionOutputs, Session, VolumeOutputs, WinogradOutputs,
 };
 
@@ -29,6 +29,22 @@ impl Session {
             t.as_slice().unwrap_or_default(),
             v.as_slice().unwrap_or_default(),
         )
+    }
+
+    /// [`Session::heads`] for arrays. What is not in row-major order is copied first.
+    ///
+    /// # Errors
+    /// As [`Session::heads`], and if an array has another shape.
+    pub fn heads_from_arrays(
+        &mut self,
+        q: ArrayView<'_, f32, Ix4>,
+        k: ArrayView<'_, f32, Ix4>,
+    ) -> Result<HeadsOutputs<'_>, Error> {
+        check_shape("q", q.shape(), &[None, Some(6), Some(4), Some(8)], "[n, 6, 4, 8]")?;
+        check_shape("k", k.shape(), &[None, Some(5), Some(4), Some(8)], "[n, 5, 4, 8]")?;
+        let q = q.as_standard_layout();
+        let k = k.as_standard_layout();
+        self.heads(q.as_slice().unwrap_or_default(), k.as_slice().unwrap_or_default())
     }
 
     /// [`Session::bands`] for arrays. What is not in row-major order is copied first.
@@ -280,6 +296,20 @@ impl<'session> LinearOutputs<'session> {
     #[must_use]
     pub fn out6_array(&self) -> ArrayView<'session, f32, Ix3> {
         ArrayView::from_shape(self.out6_shape, self.out6).expect("a shape has as many elements as its slice")
+    }
+}
+
+impl<'session> HeadsOutputs<'session> {
+    /// `out0` as an array.
+    #[must_use]
+    pub fn out0_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out0_shape, self.out0).expect("a shape has as many elements as its slice")
+    }
+
+    /// `out1` as an array.
+    #[must_use]
+    pub fn out1_array(&self) -> ArrayView<'session, f32, Ix4> {
+        ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
     }
 }
 

@@ -50,6 +50,7 @@ impl Model {
             threads: Threads::single(),
             arena: Arena::new(
                 model::linear_arena(max_batch.max(1))
+                    .max(model::heads_arena(max_batch.max(1)))
                     .max(model::bands_arena(max_batch.max(1)))
                     .max(model::winograd_arena(max_batch.max(1)))
                     .max(model::packing_arena(max_batch.max(1)))
@@ -78,6 +79,22 @@ impl Model {
     /// As [`Session::linear_features`].
     pub fn linear_features(&self, features: &[f32]) -> Result<OwnedLinearOutputs, Error> {
         Ok(self.session(1).linear_features(features)?.into_owned())
+    }
+
+    /// Runs `heads` in a session of its own: see [`Session::heads`].
+    ///
+    /// # Errors
+    /// As [`Session::heads`].
+    pub fn heads(&self, q: &[f32], k: &[f32]) -> Result<OwnedHeadsOutputs, Error> {
+        Ok(self.session(batch_size("q", q.len(), 192, 0)?).heads(q, k)?.into_owned())
+    }
+
+    /// Runs `heads` for one example, in a session of its own: see [`Session::heads_features`].
+    ///
+    /// # Errors
+    /// As [`Session::heads_features`].
+    pub fn heads_features(&self, features: &[f32]) -> Result<OwnedHeadsOutputs, Error> {
+        Ok(self.session(1).heads_features(features)?.into_owned())
     }
 
     /// Runs `bands` in a session of its own: see [`Session::bands`].
@@ -301,6 +318,37 @@ impl Session {
     pub fn linear_features(&mut self, features: &[f32]) -> Result<LinearOutputs<'_>, Error> {
         check_length("features", features.len(), 416)?;
         self.linear(&features[0..256], &features[256..288], &features[288..416])
+    }
+
+    /// Runs `heads` for the `n` examples that the inputs hold.
+    ///
+    /// - `q`: `[n, 6, 4, 8]`, float32
+    /// - `k`: `[n, 5, 4, 8]`, float32
+    ///
+    /// # Errors
+    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
+    /// [`Session::max_batch`], or if an index is out of range.
+    pub fn heads(&mut self, q: &[f32], k: &[f32]) -> Result<HeadsOutputs<'_>, Error> {
+        let n = batch_size("q", q.len(), 192, 0)?;
+        check_batch(n, self.max_batch)?;
+        check_length("k", k.len(), 160 * n)?;
+        let [out0, out1] = model::heads(&self.model.weights, &self.threads, &mut self.arena, n, q, k)?;
+        Ok(HeadsOutputs {
+            out0: self.arena.part(out0),
+            out0_shape: [n, 4, 6, 5],
+            out1: self.arena.part(out1),
+            out1_shape: [n, 6, 4, 8],
+        })
+    }
+
+    /// [`Session::heads`] for one example, whose inputs stand in one vector, one after the other:
+    /// `q` (192), `k` (160).
+    ///
+    /// # Errors
+    /// If the vector has another length, if a number is none of its input's, or if an index is out of range.
+    pub fn heads_features(&mut self, features: &[f32]) -> Result<HeadsOutputs<'_>, Error> {
+        check_length("features", features.len(), 352)?;
+        self.heads(&features[0..192], &features[192..352])
     }
 
     /// Runs `bands` for the `n` examples that the inputs hold.
@@ -829,6 +877,45 @@ pub struct OwnedLinearOutputs {
     pub out6: Vec<f32>,
     /// The shape of `out6`.
     pub out6_shape: [usize; 3],
+}
+
+/// The outputs of [`Session::heads`], in the session's memory.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadsOutputs<'session> {
+    /// `out0`: `[n, 4, 6, 5]`, float32
+    pub out0: &'session [f32],
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[n, 6, 4, 8]`, float32
+    pub out1: &'session [f32],
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 4],
+}
+
+impl HeadsOutputs<'_> {
+    /// Copies the outputs out of the session.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedHeadsOutputs {
+        OwnedHeadsOutputs {
+            out0: self.out0.to_vec(),
+            out0_shape: self.out0_shape,
+            out1: self.out1.to_vec(),
+            out1_shape: self.out1_shape,
+        }
+    }
+}
+
+/// The outputs of [`Model::heads`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedHeadsOutputs {
+    /// `out0`: `[n, 4, 6, 5]`, float32
+    pub out0: Vec<f32>,
+    /// The shape of `out0`.
+    pub out0_shape: [usize; 4],
+    /// `out1`: `[n, 6, 4, 8]`, float32
+    pub out1: Vec<f32>,
+    /// The shape of `out1`.
+    pub out1_shape: [usize; 4],
 }
 
 /// The outputs of [`Session::bands`], in the session's memory.

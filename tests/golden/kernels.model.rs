@@ -28,6 +28,8 @@ const DEPTHWISE_CONV2D_0: DepthwiseConv2d = DepthwiseConv2d::new([8, 8, 4], [3, 
 const MATMUL_0: Matmul = Matmul::new(4, 8).activation(Activation::Gelu);
 const BATCH_MATMUL_0: BatchMatmul = BatchMatmul::new(8, 4, 8).transpose_b(true);
 const BATCH_MATMUL_0_2: BatchMatmul = BatchMatmul::new(4, 8, 4).transpose_a(true);
+const BATCH_MATMUL_0_3: BatchMatmul = BatchMatmul::new(6, 8, 5).transpose_b(true).heads(4, [true, true, false]);
+const BATCH_MATMUL_0_2_2: BatchMatmul = BatchMatmul::new(6, 5, 8).heads(4, [false, true, true]);
 const ROW_BANDS_0: RowBands<3> = RowBands::new(
     [
         Stage::Conv2d(Conv2d::new([66, 62, 5], 66, [1, 1]).activation(Activation::Relu6)),
@@ -144,6 +146,35 @@ pub(crate) fn linear(
     batch_matmul(threads, &BatchMatmul::new(8 * n, 4, 8), t, rhs, scratch, out);
 
     Ok([conv1d_0, conv3d_0, depthwise_conv2d_0, matmul_0, batch_matmul_0, batch_matmul_0_2, batch_matmul_0_3])
+}
+
+/// Bytes of the arena that `heads` needs for `n` examples.
+pub(crate) fn heads_arena(n: usize) -> usize {
+    1280 * n + 512
+}
+
+/// Computes `heads` and says where its outputs are.
+pub(crate) fn heads(
+    _weights: &Weights,
+    threads: &Threads,
+    arena: &mut Arena,
+    n: usize,
+    q: &[f32],
+    k: &[f32],
+) -> Result<[Part<f32>; 2], Error> {
+    // batch_matmul
+    let scratch: Part<f32> = part(0, [128]);
+    let batch_matmul_0: Part<f32> = part(512, [n, 4, 6, 5]);
+    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, batch_matmul_0]);
+    batch_matmul(threads, &BATCH_MATMUL_0_3, q, k, scratch, out);
+
+    // batch_matmul
+    let scratch: Part<f32> = part(0, [80]);
+    let batch_matmul_0_2: Part<f32> = part(512 * n + 512, [n, 6, 4, 8]);
+    let (lhs, [scratch, out]) = arena.parts(batch_matmul_0, [scratch, batch_matmul_0_2]);
+    batch_matmul(threads, &BATCH_MATMUL_0_2_2, lhs, k, scratch, out);
+
+    Ok([batch_matmul_0, batch_matmul_0_2])
 }
 
 /// Bytes of the arena that `bands` needs for `n` examples.

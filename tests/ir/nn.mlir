@@ -108,6 +108,7 @@ func.func @linear(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x4
   %8 = nn.matmul %t, %m bias %b : tensor<8xf32> activation<gelu> : tensor<?x8x4xf32>, tensor<4x8xf32> -> tensor<?x8x8xf32>
   %9 = nn.matmul transpose_rhs %m, %m : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x4xf32>
   %10 = nn.batch_matmul transpose_rhs %8, %8 : (tensor<?x8x8xf32>, tensor<?x8x8xf32>) -> tensor<?x8x8xf32>
+  %11 = nn.batch_matmul transpose_rhs heads_lhs heads_result %x, %x : (tensor<?x8x8x4xf32>, tensor<?x8x8x4xf32>) -> tensor<?x8x8x8xf32>
   func.return %5 : tensor<?x4x4x8xf32>
 }
 func.func @reduction(%x: tensor<?x8x8x4xf32>, %b: tensor<?x4xi1>, %c: tensor<4xf32>) -> tensor<?x8x8x4xf32> {

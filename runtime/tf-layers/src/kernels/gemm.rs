@@ -150,7 +150,16 @@ impl Product<'_> {
     ///
     /// # Panics
     /// If a slice is too short or too long.
-    pub(crate) fn run(mut self, threads: &Threads, out: &mut [f32]) {
+    pub(crate) fn run(self, threads: &Threads, out: &mut [f32]) {
+        // SAFETY: the slice is borrowed.
+        unsafe { self.run_into(threads, SendPtr(out.as_mut_ptr()), out.len()) }
+    }
+
+    /// As [`run`](Product::run), into `length` elements from `out` on.
+    ///
+    /// # Safety
+    /// The elements are valid for reads and writes, and no other thread has to do with those that are the product's.
+    unsafe fn run_into(mut self, threads: &Threads, out: SendPtr<f32>, length: usize) {
         let rows = product(self.rows.map(|axis| axis.count));
         let k = product(self.taps.map(|axis| axis.count)).saturating_mul(self.segment);
         let groups = self.groups.count();
@@ -158,7 +167,7 @@ impl Product<'_> {
         let width = match self.groups {
             Groups::Adjacent(_) => {
                 assert_eq!(
-                    out.len(),
+                    length,
                     rows.saturating_mul(stride),
                     "the output is not {rows} rows of {stride} columns"
                 );
@@ -166,7 +175,7 @@ impl Product<'_> {
             }
             Groups::Apart { .. } => {
                 assert!(
-                    out.len() == groups.saturating_mul(group_out)
+                    length == groups.saturating_mul(group_out)
                         && rows.saturating_mul(stride) <= group_out,
                     "the output is not {groups} matrices of {rows} rows of {stride} columns"
                 );
@@ -222,9 +231,8 @@ impl Product<'_> {
         if self.groups == Groups::Adjacent(1) {
             self.merge_taps();
         }
-        let plan = Plan::new(&self, k, out.len());
+        let plan = Plan::new(&self, k, length);
         let backwards = rows <= FEW_ROWS && takes_turns(self.packed);
-        let out = SendPtr(out.as_mut_ptr());
         let parts = plan.parts(&self, threads);
         threads.run(parts.count(), |part| {
             for (group, tiles, columns) in parts.get(part) {
@@ -395,6 +403,41 @@ impl Product<'_> {
             block = block_end;
         }
     }
+}
+
+/// Computes products with `columns` columns, of which `beside` after one another lie side by side in rows of `beside * columns`
+/// elements: `out` is [products / beside, rows, beside, columns]. Each runs on one thread: `product` is called once for each of
+/// the `count` products, with scratch memory as [`Threads::run_with_scratch`] gives it, and calls its last argument to run it.
+///
+/// # Panics
+/// As [`Product::run`] and [`Threads::run_with_scratch`], or if a product has another number of columns.
+pub(crate) fn run_side_by_side(
+    threads: &Threads,
+    [count, beside, columns]: [usize; 3],
+    out: &mut [f32],
+    scratch: &mut [f32],
+    needed: usize,
+    product: impl Fn(usize, &mut [f32], &dyn Fn(Product)) + Sync,
+) {
+    let length = out.len() / count.max(1) * beside;
+    let out = SendPtr(out.as_mut_ptr());
+    threads.run_with_scratch(count, scratch, needed, |index, scratch| {
+        product(index, scratch, &|product| {
+            assert!(
+                product.columns == columns && product.groups == Groups::Adjacent(1),
+                "a product does not have {columns} columns"
+            );
+            let rows = out.get().wrapping_add(index / beside * length);
+            let of_row = Rows::PLAIN.columns(index % beside * columns, beside * columns);
+            let product = Product {
+                out: of_row,
+                ..product
+            };
+            // SAFETY: the slice is borrowed, and has as many times `length` elements as there are rows of products; no other
+            // index has these columns of them.
+            unsafe { product.run_into(&Threads::single(), SendPtr(rows), length) }
+        });
+    });
 }
 
 /// Whether a product of few rows computes its columns from the last to the first this time: every second time that a thread

@@ -23,10 +23,10 @@ pub fn pack(k: usize, n: usize, w: &[f32], packed: &mut [f32]) {
     pack_columns(k, n, 0..n, w, packed);
 }
 
-/// Packs some `columns` of a row-major [k, n] matrix into panels of their own.
+/// Packs some `columns` of a matrix with rows of `width` elements into panels of their own.
 pub(crate) fn pack_columns(
     k: usize,
-    n: usize,
+    width: usize,
     columns: Range<usize>,
     w: &[f32],
     packed: &mut [f32],
@@ -38,10 +38,10 @@ pub(crate) fn pack_columns(
         .chunks_exact_mut(k * PANEL)
         .zip(columns.clone().step_by(PANEL))
     {
-        let width = PANEL.min(columns.end - first);
-        for (to, from) in panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(n)) {
-            to[..width].copy_from_slice(&from[first..][..width]);
-            to[width..].fill(0.0);
+        let count = PANEL.min(columns.end - first);
+        for (to, from) in panel.chunks_exact_mut(PANEL).zip(w.chunks_exact(width)) {
+            to[..count].copy_from_slice(&from[first..][..count]);
+            to[count..].fill(0.0);
         }
     }
 }
@@ -57,14 +57,29 @@ pub fn pack_transposed(k: usize, n: usize, w: &[f32], packed: &mut [f32]) {
         packed_len(k, n),
         "pack: wrong length of the packed matrix"
     );
+    pack_transposed_columns(k, 0..k, w, packed);
+}
+
+/// Packs some `columns` of a matrix with rows of `width` elements, transposed: its rows are the columns that are packed.
+pub(crate) fn pack_transposed_columns(
+    width: usize,
+    columns: Range<usize>,
+    w: &[f32],
+    packed: &mut [f32],
+) {
     if packed.is_empty() {
         return;
     }
-    for (panel, columns) in packed.chunks_exact_mut(k * PANEL).zip(w.chunks(k * PANEL)) {
-        if columns.len() < k * PANEL {
+    let k = columns.len();
+    for (panel, rows) in packed
+        .chunks_exact_mut(k * PANEL)
+        .zip(w.chunks(width * PANEL))
+    {
+        if rows.len() < width * PANEL {
             panel.fill(0.0);
         }
-        for (column, from) in columns.chunks_exact(k).enumerate() {
+        for (column, row) in rows.chunks_exact(width).enumerate() {
+            let from = &row[columns.clone()];
             for (to, &x) in panel.chunks_exact_mut(PANEL).zip(from) {
                 to[column] = x;
             }
