@@ -106,24 +106,25 @@ impl Depthwise<'_> {
         } else {
             1
         };
-        // Lines first, as the layers before and behind are cut.
-        let grid = Grid::new(self.batch * out_height, blocks, wanted);
+        // Lines first, as the layers before and behind are cut; two of them, as tiles have two.
+        let pairs = out_height.div_ceil(2);
+        let grid = Grid::new(self.batch * pairs, blocks, wanted);
         let out = SendPtr(out.as_mut_ptr());
         threads.run(grid.parts(), |part| {
-            for (mut lines, blocks) in grid.part(part) {
-                while !lines.is_empty() {
-                    let (image, first) = (lines.start / out_height, lines.start % out_height);
-                    let end = out_height.min(first + lines.len());
+            for (mut of_part, blocks) in grid.part(part) {
+                while !of_part.is_empty() {
+                    let (image, first) = (of_part.start / pairs, of_part.start % pairs);
+                    let end = pairs.min(first + of_part.len());
                     for block in blocks.clone() {
                         dispatch(Part {
                             layer: self,
                             x: self.x[image * image_in..].as_ptr(),
                             out: out.get().wrapping_add(image * image_out),
-                            lines: first..end,
+                            lines: 2 * first..out_height.min(2 * end),
                             channels: block * BLOCK..channels.min((block + 1) * BLOCK),
                         });
                     }
-                    lines.start += end - first;
+                    of_part.start += end - first;
                 }
             }
         });
