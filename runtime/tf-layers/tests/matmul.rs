@@ -224,14 +224,17 @@ fn the_same_bits_in_every_run() {
     for (m, k, n) in [(1, 64, 200), (2, 33, 70), (3, 1100, 130)] {
         let (x, w) = (random(m * k, 1), packed(k, n, &random(k * n, 2)));
         let p = Matmul::new(k, n);
-        for threads in [1, 2] {
+        for (isa, threads) in Isa::available().flat_map(|isa| [(isa, 1), (isa, 2)]) {
             let threads = Threads::new(threads);
-            let runs = [(); 4].map(|()| {
-                let mut out = vec![0.0; m * n];
-                matmul(&threads, &p, &x, &w, None, None, &mut out);
-                out
+            let runs = isa.force(|| {
+                [(); 4].map(|()| {
+                    let mut out = vec![0.0; m * n];
+                    matmul(&threads, &p, &x, &w, None, None, &mut out);
+                    out
+                })
             });
-            assert!(runs.iter().all(|run| *run == runs[0]), "{m} x {k} x {n}");
+            let same = runs.iter().all(|run| *run == runs[0]);
+            assert!(same, "{m} x {k} x {n} with {isa:?} and {threads:?}");
         }
     }
 }
