@@ -86,6 +86,7 @@ def conv(
     pads: Sequence[int],
     dilations: Sequence[int],
     groups: int,
+    pad_value: float = 0,
     bias: Array | None = None,
     residual: Array | None = None,
     activation: ActivationAttr | None = None,
@@ -93,7 +94,7 @@ def conv(
 ) -> Array:
     """`nn.conv1d`, `nn.conv2d`, `nn.conv3d`: one group at a time."""
     kernel = filter.shape[:-2]
-    x = padded(input.astype(np.float64), pads, 0)
+    x = padded(input.astype(np.float64), pads, pad_value)
     windows = _windows(x, kernel, strides, dilations)
     rank = len(kernel)
     c_in, c_out = filter.shape[-2], filter.shape[-1] // groups

@@ -4,8 +4,8 @@
 //! A tile is some output pixels of a line times one vector of channels. Each input column is loaded once for a line of
 //! the filter, and its taps are unrolled; columns outside of the image are left out, so that no padded copy is needed.
 //! With registers enough, a tile has two lines of output pixels: their filters share most lines, and sums of one line are
-//! too few to hide the latency of a multiply-add. The last tile of a line overlaps the one before rather than to be a
-//! narrower one; what both compute has the same bits.
+//! too few to hide the latency of a multiply-add. The last tile of a line overlaps the one before rather than being narrower;
+//! what both compute has the same bits.
 //! Neighbouring vectors of channels form a block, whose pixels and weights are on neighbouring cache lines.
 
 use std::marker::PhantomData;
@@ -39,8 +39,8 @@ pub(crate) struct Depthwise<'a> {
     pub multiplier: usize,
 }
 
-/// Channels of a block. Neighbouring lines of the cache are foreseen, and so a block is many of them: with a quarter of the
-/// channels layers take 1.04 to 1.2 times as long on Redwood Cove.
+/// Channels of a block. The core fetches neighbouring cache lines ahead, so that a block is many of them: with 64 channels
+/// layers take 1.04 to 1.2 times as long on Redwood Cove.
 const BLOCK: usize = 256;
 /// Below this number of multiply-adds (some 5 µs) a layer stays on one thread.
 const PARALLEL_WORK: usize = 100_000;
@@ -157,25 +157,26 @@ impl WithSimd for Part<'_> {
         let wide = width.next_multiple_of(7) <= width.next_multiple_of(4) + width / 7;
         // Two rows of five taps and fourteen sums.
         let registers = const { matches!(S::ISA, Isa::Avx512 | Isa::Neon) };
-        let pairs = registers && layer.strides[0] == layer.strides[1] && layer.dilations[0] == 1;
-        let square = layer.kernel[0] == layer.kernel[1];
+        let square = layer.kernel[0] == layer.kernel[1] && layer.strides[0] == layer.strides[1];
+        let pairs = registers && square && layer.dilations[0] == 1;
         // SAFETY: as above.
         unsafe {
-            match (plain, layer.kernel[1], layer.strides[1], wide) {
-                (true, 3, 1, true) if pairs && square => self.lines::<S, Pair<3, 1, 7>>(),
-                (true, 3, 1, false) if pairs && square => self.lines::<S, Pair<3, 1, 4>>(),
-                (true, 3, 2, true) if pairs && square => self.lines::<S, Pair<3, 2, 7>>(),
-                (true, 3, 2, false) if pairs && square => self.lines::<S, Pair<3, 2, 4>>(),
-                (true, 5, 1, true) if pairs && square => self.lines::<S, Pair<5, 1, 7>>(),
-                (true, 5, 1, false) if pairs && square => self.lines::<S, Pair<5, 1, 4>>(),
-                (true, 5, 2, true) if pairs && square => self.lines::<S, Pair<5, 2, 7>>(),
-                (true, 5, 2, false) if pairs && square => self.lines::<S, Pair<5, 2, 4>>(),
-                (true, 3, 1, true) => self.lines::<S, Single<3, 1, 7>>(),
-                (true, 3, 1, false) => self.lines::<S, Single<3, 1, 4>>(),
-                (true, 3, 2, _) => self.lines::<S, Single<3, 2, 4>>(),
-                (true, 5, 1, _) => self.lines::<S, Single<5, 1, 7>>(),
-                (true, 5, 2, _) => self.lines::<S, Single<5, 2, 4>>(),
-                (true, 7, 1, _) => self.lines::<S, Single<7, 1, 7>>(),
+            match (layer.kernel[1], layer.strides[1], wide) {
+                _ if !plain => self.lines::<S, General>(),
+                (3, 1, true) if pairs => self.lines::<S, Pair<3, 1, 7>>(),
+                (3, 1, false) if pairs => self.lines::<S, Pair<3, 1, 4>>(),
+                (3, 2, true) if pairs => self.lines::<S, Pair<3, 2, 7>>(),
+                (3, 2, false) if pairs => self.lines::<S, Pair<3, 2, 4>>(),
+                (5, 1, true) if pairs => self.lines::<S, Pair<5, 1, 7>>(),
+                (5, 1, false) if pairs => self.lines::<S, Pair<5, 1, 4>>(),
+                (5, 2, true) if pairs => self.lines::<S, Pair<5, 2, 7>>(),
+                (5, 2, false) if pairs => self.lines::<S, Pair<5, 2, 4>>(),
+                (3, 1, true) => self.lines::<S, Single<3, 1, 7>>(),
+                (3, 1, false) => self.lines::<S, Single<3, 1, 4>>(),
+                (3, 2, _) => self.lines::<S, Single<3, 2, 4>>(),
+                (5, 1, _) => self.lines::<S, Single<5, 1, 7>>(),
+                (5, 2, _) => self.lines::<S, Single<5, 2, 4>>(),
+                (7, 1, _) => self.lines::<S, Single<7, 1, 7>>(),
                 _ => self.lines::<S, General>(),
             }
         }
