@@ -86,7 +86,6 @@ def conv(
     pads: Sequence[int],
     dilations: Sequence[int],
     groups: int,
-    pad_value: float = 0,
     bias: Array | None = None,
     residual: Array | None = None,
     activation: ActivationAttr | None = None,
@@ -94,7 +93,7 @@ def conv(
 ) -> Array:
     """`nn.conv1d`, `nn.conv2d`, `nn.conv3d`: one group at a time."""
     kernel = filter.shape[:-2]
-    x = padded(input.astype(np.float64), pads, pad_value)
+    x = padded(input.astype(np.float64), pads, 0)
     windows = _windows(x, kernel, strides, dilations)
     rank = len(kernel)
     c_in, c_out = filter.shape[-2], filter.shape[-1] // groups

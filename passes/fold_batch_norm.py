@@ -7,14 +7,7 @@
 A batch normalisation at inference is such a scale and offset. Both must be constant, vary along
 the channels alone, and the product must have no other use, no activation and no residual. In front
 of a convolution, a scale of its input channels folds as well, and an offset if there is no padding:
-a padded zero has no offset. With padding an offset folds that is one number: outside of the image
-then stands what the scale and the offset make zero of, as for an image that is rescaled:
-
-    %1 = nn.mul %x, 0.5 …
-    %2 = nn.sub %1, 2.0 …           =>    %3 = nn.conv2d %x, %s bias %b pads … pad_value = 4.0
-    %3 = nn.conv2d %2, %w pads …
-
-The arithmetic on weights stays in the IR; `fold-constants` does it.
+a padded zero has no offset. The arithmetic on weights stays in the IR; `fold-constants` does it.
 
 Weights that something else reads too are left alone, or the model would hold them twice.
 
@@ -24,11 +17,10 @@ reshapes and transposes between, and folds there: `(q · kᵀ)·s = (q·s) · k�
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import FloatAttr, ModuleOp, f32
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -195,36 +187,17 @@ def affine_producer(op: EpilogueOp, *classes: type[BinaryOp]) -> BinaryOp | None
 
 @RULES.on(*LINEAR)
 def scale_before(op: EpilogueOp) -> Replacement | None:
-    """`(x·s) * w = x * (s·w)`; a padded zero stays zero, another pad is one before the scale."""
+    """`(x·s) * w = x * (s·w)`; a padded zero stays zero."""
     inner = affine_producer(op, nn.MulOp, nn.DivOp)
     if inner is None:
         return None
-    pad = pad_value(op)
-    if pad:
-        number = splat(inner.rhs)
-        if not number or not math.isfinite(number):
-            return None
-        pad = pad * number if isinstance(inner, nn.DivOp) else pad / number
     scale = channel_constant(inner.rhs, shape_of(inner.result)[-1])
     if scale is None:
         return None
     scale.reshaped(input_shape(op, scale.value))
     scale.then(type(inner)(op.operands[1], scale.value))
     copy = rebuild(op, data=inner.lhs, weights=scale.value, absorbed=inner)
-    return [*scale.operations, with_pad_value(copy, pad)]
-
-
-def pad_value(op: EpilogueOp) -> float:
-    """What stands outside of the input."""
-    value = op.pad_value if isinstance(op, ConvOp) else None
-    return 0.0 if value is None else float(value.value.data)
-
-
-def with_pad_value(op: EpilogueOp, value: float) -> EpilogueOp:
-    """`op`, with this outside of its input if that is no zero."""
-    if value:
-        op.properties["pad_value"] = FloatAttr(value, f32)
-    return op
+    return [*scale.operations, copy]
 
 
 def is_padded(op: EpilogueOp) -> bool:
@@ -232,23 +205,11 @@ def is_padded(op: EpilogueOp) -> bool:
     return not isinstance(op, nn.MatMulOp) and max(get_ints(op.pads)) > 0  # pyright: ignore
 
 
-def pad_before(op: EpilogueOp, inner: BinaryOp) -> float | None:
-    """What has to stand outside of the input for `inner` to make what `op` sees there of it."""
-    if not is_padded(op):
-        return 0.0
-    number = splat(inner.rhs)
-    if number is None or not isinstance(op, ConvOp) or element_of(op.input) != f32:
-        return None
-    pad = pad_value(op) + (number if isinstance(inner, nn.SubOp) else -number)
-    return pad if math.isfinite(pad) else None
-
-
 @RULES.on(*LINEAR)
 def offset_before(op: EpilogueOp) -> Replacement | None:
     """`(x + c) * w = x * w + Σ c·w`, summed over all that one output channel sees."""
     inner = affine_producer(op, nn.AddOp, nn.SubOp)
-    pad = None if inner is None else pad_before(op, inner)
-    if inner is None or pad is None:
+    if inner is None or is_padded(op):
         return None
     offset = channel_constant(inner.rhs, shape_of(inner.result)[-1])
     if offset is None:
@@ -271,7 +232,7 @@ def offset_before(op: EpilogueOp) -> Replacement | None:
     elif isinstance(inner, nn.SubOp):
         offset.then(nn.NegOp(offset.value))
     copy = rebuild(op, data=inner.lhs, bias=offset.value, absorbed=inner)
-    return [*offset.operations, with_pad_value(copy, pad)]
+    return [*offset.operations, copy]
 
 
 def distant_product(value: SSAValue) -> EpilogueOp | None:

@@ -220,10 +220,8 @@ def select(
     `exact_convolution` rules Winograd's filtering out.
     """
     selected, tile = KERNELS[type(op)](op), None
-    # A filter that is known at run time only is not transformed, and its patches have zeros around.
-    is_exact = exact_convolution or (
-        isinstance(op, ConvOp) and not (is_constant(op.filter) and op.pad_value is None)
-    )
+    # A filter that is known at run time only is not transformed.
+    is_exact = exact_convolution or (isinstance(op, ConvOp) and not is_constant(op.filter))
     if isinstance(op, ConvOp) and not is_exact:
         tile = winograd.best_tile(op)
     way = None

@@ -38,7 +38,7 @@ def squeeze(op: nn.Conv2DOp) -> Replacement | None:
     n, height, length, channels = shape_of(op.input)
     rows, *kernel = shape_of(op.filter)
     top, left, bottom, right = get_ints(op.pads)
-    if height != ONE or rows != ONE or top or bottom or op.pad_value is not None:
+    if height != ONE or rows != ONE or top or bottom:
         return None
     if shape_of(expand.input) != (n, length, channels):
         return None

@@ -37,12 +37,6 @@ def with_register_tile(call: Call) -> tuple[str, str, bool]:
     return ("register_tile", rust.array(tile), bool(tile))
 
 
-def with_pad_value(call: Call) -> tuple[str, str, bool]:
-    """The builder for what stands outside of the image, if that is no zero."""
-    has_value = "pad_value" in call.static
-    return ("pad_value", rust.floating(call.real("pad_value")) if has_value else "", has_value)
-
-
 def conv_params(call: Call, filter: Sequence[int]) -> str:
     """`Conv2d::new([8, 8, 1], 16, [3, 3]).pads([1, 1, 1, 1])` for a filter of that shape."""
     image = [int(d) for d in call.operand("input").shape[1:]]
@@ -56,7 +50,6 @@ def conv_params(call: Call, filter: Sequence[int]) -> str:
         ("strides", squeezed(strides), set(strides) != {1}),
         ("dilations", squeezed(dilations), set(dilations) != {1}),
         ("pads", rust.array(pads), any(pads)),
-        with_pad_value(call),
         ("crop", rust.array(crop), any(crop)),
         ("groups", rust.integer(groups), groups != 1),
         with_register_tile(call),

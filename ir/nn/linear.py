@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import I64, FloatAttr, IntegerAttr, TensorType, UnitAttr, i64
+from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, UnitAttr, i64
 from xdsl.ir import SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -99,8 +99,7 @@ def require_pads(name: str, pads: Sequence[int]) -> None:
 class ConvOp(EpilogueOp, ABC):
     """A convolution: input `[N, spatial…, C_in]`, filter `[spatial…, C_in/groups, C_out]`.
 
-    Negative pads leave out so many elements at that side of the input. With a `pad_value`, that
-    stands outside of it instead of zeros.
+    Negative pads leave out so many elements at that side of the input.
     """
 
     input = operand_def(TensorType)
@@ -108,12 +107,11 @@ class ConvOp(EpilogueOp, ABC):
     strides = prop_def(IntArray)
     dilations = prop_def(IntArray)
     pads = prop_def(IntArray)
-    pad_value = opt_prop_def(FloatAttr)
     groups = prop_def(IntegerAttr[I64])
 
     assembly_format = (
         "$input `,` $filter " + _EPILOGUE_FORMAT + " `strides` `=` $strides `pads` `=` $pads"
-        " (`pad_value` `=` $pad_value^)? `dilations` `=` $dilations `groups` `=` $groups"
+        " `dilations` `=` $dilations `groups` `=` $groups"
         " attr-dict `:` type($input) `,` type($filter) `->` type($result)"
     )
 

@@ -48,8 +48,6 @@ def pad_into_convolution(op: ConvOp | nn.DepthwiseConv2DOp) -> Replacement | Non
     outer = spatial_pads(pad)
     if outer is None:
         return None
-    if isinstance(op, ConvOp) and op.pad_value is not None:
-        return None
     pads = [a + b for a, b in zip(outer, get_ints(op.pads), strict=True)]
     return reading(op, pad.input, pads=pads)
 
@@ -129,7 +127,7 @@ def convolution_of_single_channels(op: nn.Conv2DOp) -> Replacement | None:
     """
     kh, kw, depth, outputs = shape_of(op.filter)
     groups = int(op.groups.value.data)
-    if groups == 1 or int(depth) != 1 or op.residual is not None or op.pad_value is not None:
+    if groups == 1 or int(depth) != 1 or op.residual is not None:
         return None
     filter = nn.ReshapeOp(op.filter, (kh, kw, groups, int(outputs) // groups))
     depthwise = nn.DepthwiseConv2DOp(

@@ -18,11 +18,6 @@ func.func @heads(%q: tensor<?x6x4x8xf32>, %k: tensor<?x5x4x8xf32>) -> (tensor<?x
   %1 = nn.batch_matmul heads_rhs heads_result %0, %k : (tensor<?x4x6x5xf32>, tensor<?x5x4x8xf32>) -> tensor<?x6x4x8xf32>
   func.return %0, %1 : tensor<?x4x6x5xf32>, tensor<?x6x4x8xf32>
 }
-func.func @pads(%x: tensor<?x28x27x16xf32>) -> tensor<?x28x27x16xf32> {
-  %f = nn.weight @"pads/f" : tensor<3x3x16x16xf32>
-  %0 = nn.conv2d %x, %f strides = [1, 1] pads = [1, 1, 1, 1] pad_value = 1.500000e+00 : f32 dilations = [1, 1] groups = 1 : tensor<?x28x27x16xf32>, tensor<3x3x16x16xf32> -> tensor<?x28x27x16xf32>
-  func.return %0 : tensor<?x28x27x16xf32>
-}
 func.func @bands(%x: tensor<?x66x62x5xf32>) -> (tensor<?x66x62x5xf32>, tensor<?x5xf32>) {
   %e = nn.weight @"bands/e" : tensor<1x1x5x66xf32>
   %d = nn.weight @"bands/d" : tensor<3x3x66x1xf32>

@@ -29,21 +29,7 @@ func.func @after_depthwise(%x: tensor<?x4x4x2xf32>) -> tensor<?x4x4x6xf32> {
   func.return %1 : tensor<?x4x4x6xf32>
 }
 
-// A number that is added to the image is taken from what is outside of it: there the scale and the offset make zero of 4.
-// CHECK-LABEL: @offset_before_padded
-// CHECK:         [[Y:%.*]] = nn.conv2d %x, {{%.*}} bias {{%.*}} : tensor<5xf32> strides = [1, 1] pads = [1, 1, 1, 1] pad_value = 4.000000e+00 : f32 dilations = [1, 1]
-// CHECK-NEXT:    func.return [[Y]]
-func.func @offset_before_padded(%x: tensor<?x4x4x2xf32>) -> tensor<?x4x4x5xf32> {
-  %w = nn.weight @w : tensor<3x3x2x5xf32>
-  %s = nn.constant dense<2.500000e-01> : tensor<f32>
-  %c = nn.constant dense<1.000000e+00> : tensor<f32>
-  %0 = nn.mul %x, %s : tensor<?x4x4x2xf32>, tensor<f32>
-  %1 = nn.sub %0, %c : tensor<?x4x4x2xf32>, tensor<f32>
-  %2 = nn.conv2d %1, %w strides = [1, 1] pads = [1, 1, 1, 1] dilations = [1, 1] groups = 1 : tensor<?x4x4x2xf32>, tensor<3x3x2x5xf32> -> tensor<?x4x4x5xf32>
-  func.return %2 : tensor<?x4x4x5xf32>
-}
-
-// In front of a padded convolution a scale of the channels folds, an offset of each does not.
+// In front of a padded convolution the scale folds, the offset does not.
 // CHECK-LABEL: @before_padded
 // CHECK:       [[S:%.*]] = nn.reshape %s : (tensor<2xf32>) -> tensor<2x1xf32>
 // CHECK-NEXT:  [[A:%.*]] = nn.mul %w, [[S]]

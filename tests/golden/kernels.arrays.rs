@@ -4,7 +4,7 @@ use ndarray::{ArrayView, Ix1, Ix2, Ix3, Ix4, Ix5};
 
 use crate::{
     BandsOutputs, DynamicOutputs, Error, GradientOutputs, HeadsOutputs, LinearOutputs, MovementOutputs, PackingOutputs,
-    PadsOutputs, RandomOutputs, ReductionOutputs, Session, VolumeOutputs, WinogradOutputs,
+    RandomOutputs, ReductionOutputs, Session, VolumeOutputs, WinogradOutputs,
 };
 
 impl Session {
@@ -45,16 +45,6 @@ impl Session {
         let q = q.as_standard_layout();
         let k = k.as_standard_layout();
         self.heads(q.as_slice().unwrap_or_default(), k.as_slice().unwrap_or_default())
-    }
-
-    /// [`Session::pads`] for arrays. What is not in row-major order is copied first.
-    ///
-    /// # Errors
-    /// As [`Session::pads`], and if an array has another shape.
-    pub fn pads_from_arrays(&mut self, x: ArrayView<'_, f32, Ix4>) -> Result<PadsOutputs<'_>, Error> {
-        check_shape("x", x.shape(), &[None, Some(28), Some(27), Some(16)], "[n, 28, 27, 16]")?;
-        let x = x.as_standard_layout();
-        self.pads(x.as_slice().unwrap_or_default())
     }
 
     /// [`Session::bands`] for arrays. What is not in row-major order is copied first.
@@ -320,14 +310,6 @@ impl<'session> HeadsOutputs<'session> {
     #[must_use]
     pub fn out1_array(&self) -> ArrayView<'session, f32, Ix4> {
         ArrayView::from_shape(self.out1_shape, self.out1).expect("a shape has as many elements as its slice")
-    }
-}
-
-impl<'session> PadsOutputs<'session> {
-    /// `out` as an array.
-    #[must_use]
-    pub fn out_array(&self) -> ArrayView<'session, f32, Ix4> {
-        ArrayView::from_shape(self.out_shape, self.out).expect("a shape has as many elements as its slice")
     }
 }
 

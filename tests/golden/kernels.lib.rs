@@ -51,7 +51,6 @@ impl Model {
             arena: Arena::new(
                 model::linear_arena(max_batch.max(1))
                     .max(model::heads_arena(max_batch.max(1)))
-                    .max(model::pads_arena(max_batch.max(1)))
                     .max(model::bands_arena(max_batch.max(1)))
                     .max(model::winograd_arena(max_batch.max(1)))
                     .max(model::packing_arena(max_batch.max(1)))
@@ -96,14 +95,6 @@ impl Model {
     /// As [`Session::heads_features`].
     pub fn heads_features(&self, features: &[f32]) -> Result<OwnedHeadsOutputs, Error> {
         Ok(self.session(1).heads_features(features)?.into_owned())
-    }
-
-    /// Runs `pads` in a session of its own: see [`Session::pads`].
-    ///
-    /// # Errors
-    /// As [`Session::pads`].
-    pub fn pads(&self, x: &[f32]) -> Result<OwnedPadsOutputs, Error> {
-        Ok(self.session(batch_size("x", x.len(), 12_096, 0)?).pads(x)?.into_owned())
     }
 
     /// Runs `bands` in a session of its own: see [`Session::bands`].
@@ -358,20 +349,6 @@ impl Session {
     pub fn heads_features(&mut self, features: &[f32]) -> Result<HeadsOutputs<'_>, Error> {
         check_length("features", features.len(), 352)?;
         self.heads(&features[0..192], &features[192..352])
-    }
-
-    /// Runs `pads` for the `n` examples that the inputs hold.
-    ///
-    /// - `x`: `[n, 28, 27, 16]`, float32
-    ///
-    /// # Errors
-    /// If an input's length does not fit its shape, if the inputs have different numbers of examples or more than
-    /// [`Session::max_batch`], or if an index is out of range.
-    pub fn pads(&mut self, x: &[f32]) -> Result<PadsOutputs<'_>, Error> {
-        let n = batch_size("x", x.len(), 12_096, 0)?;
-        check_batch(n, self.max_batch)?;
-        let out = model::pads(&self.model.weights, &self.threads, &mut self.arena, n, x)?;
-        Ok(PadsOutputs { out: self.arena.part(out), out_shape: [n, 28, 27, 16] })
     }
 
     /// Runs `bands` for the `n` examples that the inputs hold.
@@ -939,32 +916,6 @@ pub struct OwnedHeadsOutputs {
     pub out1: Vec<f32>,
     /// The shape of `out1`.
     pub out1_shape: [usize; 4],
-}
-
-/// The outputs of [`Session::pads`], in the session's memory.
-#[derive(Debug, Clone, Copy)]
-pub struct PadsOutputs<'session> {
-    /// `out`: `[n, 28, 27, 16]`, float32
-    pub out: &'session [f32],
-    /// The shape of `out`.
-    pub out_shape: [usize; 4],
-}
-
-impl PadsOutputs<'_> {
-    /// Copies the outputs out of the session.
-    #[must_use]
-    pub fn into_owned(self) -> OwnedPadsOutputs {
-        OwnedPadsOutputs { out: self.out.to_vec(), out_shape: self.out_shape }
-    }
-}
-
-/// The outputs of [`Model::pads`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct OwnedPadsOutputs {
-    /// `out`: `[n, 28, 27, 16]`, float32
-    pub out: Vec<f32>,
-    /// The shape of `out`.
-    pub out_shape: [usize; 4],
 }
 
 /// The outputs of [`Session::bands`], in the session's memory.

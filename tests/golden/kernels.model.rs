@@ -8,12 +8,12 @@ use tf_layers::{
     Activation, Arena, BatchMatmul, BroadcastTo, Conv1d, Conv2d, Conv3d, DepthwiseConv2d, Element, Error, Gather,
     LayerNorm, Matmul, Mirror, Pad, Part, Pool2d, Pool3d, Reduce, Reduction, RowBands, SegmentSum, Slice, Softmax,
     Stage, Threads, Tile, Transpose, Weights, WinogradConv1d, WinogradConv2d, all, any, argmax, argmin, avg_pool2d,
-    avg_pool3d, batch_matmul, broadcast_to, concat, conv1d, conv1d_winograd, conv2d, conv2d_backprop_filter,
-    conv2d_winograd, conv3d, conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter,
-    dynamic_conv1d, dynamic_conv2d, dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any,
-    map_any_in_place, matmul, max_pool2d, max_pool2d_grad, max_pool3d, max_pool3d_grad, mirror_pad, pack,
-    pack_transposed, pad, random_bits, random_key, random_normal, random_truncated_normal, random_uniform, reduce,
-    reduce_any, row_bands, same, segment_sum, slice, softmax, tile, transpose,
+    avg_pool3d, batch_matmul, broadcast_to, concat, conv1d, conv1d_winograd, conv2d_backprop_filter, conv2d_winograd,
+    conv3d, conv3d_backprop_filter, depthwise_conv2d, depthwise_conv2d_backprop_filter, dynamic_conv1d, dynamic_conv2d,
+    dynamic_conv3d, gather, layer_norm_in_place, log_softmax, map_any, map_any_in_place, matmul, max_pool2d,
+    max_pool2d_grad, max_pool3d, max_pool3d_grad, mirror_pad, pack, pack_transposed, pad, random_bits, random_key,
+    random_normal, random_truncated_normal, random_uniform, reduce, reduce_any, row_bands, same, segment_sum, slice,
+    softmax, tile, transpose,
 };
 
 use crate::weights as w;
@@ -30,7 +30,6 @@ const BATCH_MATMUL_0: BatchMatmul = BatchMatmul::new(8, 4, 8).transpose_b(true);
 const BATCH_MATMUL_0_2: BatchMatmul = BatchMatmul::new(4, 8, 4).transpose_a(true);
 const BATCH_MATMUL_0_3: BatchMatmul = BatchMatmul::new(6, 8, 5).transpose_b(true).heads(4, [true, true, false]);
 const BATCH_MATMUL_0_2_2: BatchMatmul = BatchMatmul::new(6, 5, 8).heads(4, [false, true, true]);
-const CONV2D_0: Conv2d = Conv2d::new([28, 27, 16], 16, [3, 3]).pads([1, 1, 1, 1]).pad_value(1.5);
 const ROW_BANDS_0: RowBands<3> = RowBands::new(
     [
         Stage::Conv2d(Conv2d::new([66, 62, 5], 66, [1, 1]).activation(Activation::Relu6)),
@@ -176,29 +175,6 @@ pub(crate) fn heads(
     batch_matmul(threads, &BATCH_MATMUL_0_2_2, lhs, k, scratch, out);
 
     Ok([batch_matmul_0, batch_matmul_0_2])
-}
-
-/// Bytes of the arena that `pads` needs for `n` examples.
-pub(crate) fn pads_arena(n: usize) -> usize {
-    104_064 * n
-}
-
-/// Computes `pads` and says where its outputs are.
-pub(crate) fn pads(
-    weights: &Weights,
-    threads: &Threads,
-    arena: &mut Arena,
-    n: usize,
-    x: &[f32],
-) -> Result<Part<f32>, Error> {
-    // conv2d
-    let scratch: Part<f32> = part(0, [13_920 * n]);
-    let conv2d_0: Part<f32> = part(55_680 * n, [n, 28, 27, 16]);
-    let filter = weights.part(w::CONV2D_0_FILTER);
-    let ([], [scratch, out]) = arena.parts(NOTHING, [scratch, conv2d_0]);
-    conv2d(threads, &CONV2D_0, x, filter, None, None, scratch, out);
-
-    Ok(conv2d_0)
 }
 
 /// Bytes of the arena that `bands` needs for `n` examples.

@@ -6,7 +6,7 @@
 use tf_layers::{Aligned, Part};
 
 /// The constants, in the binary.
-pub(crate) static EMBEDDED: Aligned<[u8; 551_616]> = Aligned(*include_bytes!("../model/weights.bin"));
+pub(crate) static EMBEDDED: Aligned<[u8; 542_400]> = Aligned(*include_bytes!("../model/weights.bin"));
 
 /// `f1`: 3×4×8, in panels
 pub(crate) const CONV1D_0_FILTER: Part<f32> = Part::new(64, 192);
@@ -20,29 +20,27 @@ pub(crate) const DEPTHWISE_CONV2D_0_FILTER: Part<f32> = Part::new(4352, 72);
 pub(crate) const MATMUL_0_RHS: Part<f32> = Part::new(4672, 64);
 /// `m`: 4×8
 pub(crate) const BATCH_MATMUL_0_3_RHS: Part<f32> = Part::new(4928, 32);
-/// `pads/f`: 3×3×16×16, in panels
-pub(crate) const CONV2D_0_FILTER: Part<f32> = Part::new(5056, 2304);
 /// `bands/e`: 1×1×5×66, in panels
-pub(crate) const ROW_BANDS_0_FILTER_0: Part<f32> = Part::new(14_272, 400);
+pub(crate) const ROW_BANDS_0_FILTER_0: Part<f32> = Part::new(5056, 400);
 /// `bands/b`: 66
-pub(crate) const ROW_BANDS_0_BIAS_0: Part<f32> = Part::new(15_872, 66);
+pub(crate) const ROW_BANDS_0_BIAS_0: Part<f32> = Part::new(6656, 66);
 /// `bands/d`: 3×3×66×1
-pub(crate) const ROW_BANDS_0_FILTER_1: Part<f32> = Part::new(16_192, 594);
+pub(crate) const ROW_BANDS_0_FILTER_1: Part<f32> = Part::new(6976, 594);
 /// `bands/p`: 1×1×66×5, in panels
-pub(crate) const ROW_BANDS_0_FILTER_2: Part<f32> = Part::new(18_624, 1056);
+pub(crate) const ROW_BANDS_0_FILTER_2: Part<f32> = Part::new(9408, 1056);
 /// `winograd/f`: 3×3×16×16, for tiles of 4 in panels
-pub(crate) const CONV2D_WINOGRAD_0_FILTER: Part<f32> = Part::new(22_848, 9216);
+pub(crate) const CONV2D_WINOGRAD_0_FILTER: Part<f32> = Part::new(13_632, 9216);
 /// `winograd/b`: 16
-pub(crate) const CONV2D_WINOGRAD_0_BIAS: Part<f32> = Part::new(59_712, 16);
+pub(crate) const CONV2D_WINOGRAD_0_BIAS: Part<f32> = Part::new(50_496, 16);
 /// `winograd/g`: 3×3×64×64, for tiles of 2 in panels
-pub(crate) const CONV2D_WINOGRAD_0_2_FILTER: Part<f32> = Part::new(59_776, 65_536);
+pub(crate) const CONV2D_WINOGRAD_0_2_FILTER: Part<f32> = Part::new(50_560, 65_536);
 /// `winograd/h`: 5×64×64, for tiles of 4 in panels
-pub(crate) const CONV1D_WINOGRAD_0_FILTER: Part<f32> = Part::new(321_920, 32_768);
+pub(crate) const CONV1D_WINOGRAD_0_FILTER: Part<f32> = Part::new(312_704, 32_768);
 /// `winograd/i`: 1×5×64×48, for tiles of 4 in panels
-pub(crate) const CONV2D_WINOGRAD_0_3_FILTER: Part<f32> = Part::new(452_992, 24_576);
+pub(crate) const CONV2D_WINOGRAD_0_3_FILTER: Part<f32> = Part::new(443_776, 24_576);
 /// `c`: 4
-pub(crate) const LAYER_NORM_0_SCALE: Part<f32> = Part::new(551_296, 4);
+pub(crate) const LAYER_NORM_0_SCALE: Part<f32> = Part::new(542_080, 4);
 /// `table`: 10×4
-pub(crate) const GATHER_0_INPUT: Part<f32> = Part::new(551_360, 40);
+pub(crate) const GATHER_0_INPUT: Part<f32> = Part::new(542_144, 40);
 /// `one`: 1
-pub(crate) const BROADCAST_TO_0_INPUT: Part<f32> = Part::new(551_552, 1);
+pub(crate) const BROADCAST_TO_0_INPUT: Part<f32> = Part::new(542_336, 1);

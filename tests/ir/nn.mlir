@@ -109,7 +109,6 @@ func.func @linear(%x: tensor<?x8x8x4xf32>, %t: tensor<?x8x4xf32>, %v: tensor<?x4
   %9 = nn.matmul transpose_rhs %m, %m : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x4xf32>
   %10 = nn.batch_matmul transpose_rhs %8, %8 : (tensor<?x8x8xf32>, tensor<?x8x8xf32>) -> tensor<?x8x8xf32>
   %11 = nn.batch_matmul transpose_rhs heads_lhs heads_result %x, %x : (tensor<?x8x8x4xf32>, tensor<?x8x8x4xf32>) -> tensor<?x8x8x8xf32>
-  %12 = nn.conv2d %x, %1 strides = [2, 2] pads = [0, 0, 1, 1] pad_value = 1.000000e+00 : f32 dilations = [1, 1] groups = 1 : tensor<?x8x8x4xf32>, tensor<3x3x4x8xf32> -> tensor<?x4x4x8xf32>
   func.return %5 : tensor<?x4x4x8xf32>
 }
 func.func @reduction(%x: tensor<?x8x8x4xf32>, %b: tensor<?x4xi1>, %c: tensor<4xf32>) -> tensor<?x8x8x4xf32> {

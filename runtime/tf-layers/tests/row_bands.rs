@@ -213,9 +213,7 @@ fn convolutions_with_padding() {
         stem.output,
         18,
         [3, 2],
-        Conv2d::new(stem.output, 18, [3, 2])
-            .pads([1, 0, 1, 1])
-            .pad_value(-1.5),
+        Conv2d::new(stem.output, 18, [3, 2]).pads([1, 0, 1, 1]),
     );
     let third = depthwise(
         second.output,

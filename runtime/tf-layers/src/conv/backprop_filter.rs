@@ -64,10 +64,6 @@ impl Conv3d {
             "{name}: the output is not [{k}, {}]",
             self.filters
         );
-        assert!(
-            self.pad_value == 0.0,
-            "{name}: what is around the image is not zero"
-        );
         let [depth, height, width, _] = self.output();
         let image_in = self.input.iter().product::<usize>() * self.channels;
         let pixels = gradient.len().checked_div(self.filters).unwrap_or(0);

@@ -27,7 +27,6 @@ pub struct Conv3d {
     dilations: [usize; 3],
     before: [usize; 3],
     after: [usize; 3],
-    pad_value: f32,
     /// What is left out of the image, at the sides `before` and `after`.
     crop: [[usize; 3]; 2],
     groups: usize,
@@ -58,7 +57,6 @@ impl Conv3d {
             dilations: [1; 3],
             before: [0; 3],
             after: [0; 3],
-            pad_value: 0.0,
             crop: [[0; 3]; 2],
             groups: 1,
             activation: Activation::None,
@@ -87,12 +85,6 @@ impl Conv3d {
             after,
             ..self
         }
-    }
-
-    /// With this number around the image instead of zeros: that which a scale and an offset, folded into the weights and
-    /// the bias, would have made zero.
-    pub const fn pad_value(self, pad_value: f32) -> Self {
-        Self { pad_value, ..self }
     }
 
     /// Of the image without its edges, [front, top, left, back, bottom, right]: Keras's `Cropping3D` in front. Zeros of
@@ -328,11 +320,6 @@ impl Conv2d {
         Self(self.0.pads([0, top, left, 0, bottom, right]))
     }
 
-    /// With this number there instead of zeros: see [`Conv3d::pad_value`].
-    pub const fn pad_value(self, pad_value: f32) -> Self {
-        Self(self.0.pad_value(pad_value))
-    }
-
     /// Of the image without its edges, [top, left, bottom, right]: Keras's `Cropping2D` in front. Zeros of
     /// [`pads`](Self::pads) are around what is left.
     ///
@@ -442,11 +429,6 @@ impl Conv1d {
     /// With zeros around the sequence: [left, right]; Keras's causal padding is all on the left.
     pub const fn pads(self, pads: [usize; 2]) -> Self {
         Self(self.0.pads([0, 0, pads[0], 0, 0, pads[1]]))
-    }
-
-    /// With this number there instead of zeros: see [`Conv3d::pad_value`].
-    pub const fn pad_value(self, pad_value: f32) -> Self {
-        Self(self.0.pad_value(pad_value))
     }
 
     /// Of the sequence without its ends, [left, right]: Keras's `Cropping1D` in front. Zeros of [`pads`](Self::pads) are

@@ -1,4 +1,4 @@
-//! What the windows of a convolution look at: the image itself, or a copy of it with zeros or another number around it.
+//! What the windows of a convolution look at: the image itself, or a copy of it with zeros around it.
 
 use super::Conv3d;
 use crate::kernels::gemm::Axis;
@@ -100,7 +100,7 @@ impl Conv3d {
         (at + after[axis] < self.input[axis]).then_some(at)
     }
 
-    /// Writes images with what is around them.
+    /// Writes images with zeros around them.
     pub(super) fn pad(&self, threads: &Threads, x: &[f32], padded: &mut [f32]) {
         let [depth, height, width] = self.input;
         let (planes, lines) = (self.extent(0), self.extent(1));
@@ -122,7 +122,7 @@ impl Conv3d {
                     index % lines,
                 );
                 let (Some(z), Some(y)) = (self.source(0, z), self.source(1, y)) else {
-                    to.fill(self.pad_value);
+                    to.fill(0.0);
                     continue;
                 };
                 let from = ((image * depth + z) * height + y) * width * self.channels;
@@ -131,14 +131,14 @@ impl Conv3d {
         });
     }
 
-    /// Writes a line with what is at its ends.
+    /// Writes a line with zeros at its ends.
     fn pad_line(&self, x: &[f32], to: &mut [f32]) {
         let channels = self.channels;
         if self.step(2) > 1 {
             for (index, to) in to.chunks_exact_mut(channels).enumerate() {
                 match self.source(2, index) {
                     Some(at) => to.copy_from_slice(&x[at * channels..][..channels]),
-                    None => to.fill(self.pad_value),
+                    None => to.fill(0.0),
                 }
             }
             return;
@@ -146,8 +146,8 @@ impl Conv3d {
         let [before, after] = self.crop;
         let (left, width) = (self.before[2], self.input[2] - before[2] - after[2]);
         let (left, width) = (left * channels, width * channels);
-        to[..left].fill(self.pad_value);
+        to[..left].fill(0.0);
         to[left..][..width].copy_from_slice(&x[before[2] * channels..][..width]);
-        to[left + width..].fill(self.pad_value);
+        to[left + width..].fill(0.0);
     }
 }

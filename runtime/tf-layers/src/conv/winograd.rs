@@ -29,8 +29,8 @@ impl WinogradConv2d {
     /// `conv` with tiles of `tile` × `tile` pixels, or of `tile` pixels of a line for filters of one line.
     ///
     /// # Panics
-    /// If the filters are not 3×3 or 1×3 with tiles of 2 or 4, nor 1×5 with tiles of 4, or if `conv` has strides, dilations,
-    /// groups or pads that are not zero.
+    /// If the filters are not 3×3 or 1×3 with tiles of 2 or 4, nor 1×5 with tiles of 4, or if `conv` has strides, dilations
+    /// or groups.
     pub const fn new(conv: Conv2d, tile: usize) -> Self {
         let Conv2d(inner) = conv;
         let [planes, height, width] = inner.kernel;
@@ -45,10 +45,6 @@ impl WinogradConv2d {
             "WinogradConv2d: strides, dilations or groups are not 1"
         );
         assert!(!inner.is_cropped(), "WinogradConv2d: the image is cropped");
-        assert!(
-            inner.pad_value == 0.0,
-            "WinogradConv2d: what is around the image is not zero"
-        );
         Self { conv, tile }
     }
 
