@@ -7,7 +7,10 @@
 A batch normalisation at inference is such a scale and offset. Both must be constant, vary along
 the channels alone, and the product must have no other use, no activation and no residual. In front
 of a convolution, a scale of its input channels folds as well, and an offset if there is no padding:
-a padded zero has no offset. The arithmetic on weights stays in the IR; `fold-constants` does it.
+a padded zero has no offset. (An offset that is one number could fold there too, with what scale and
+offset make zero of around the image. It was measured and left out: the numbers of an image up to
+255 and the bias cancel, and MobileNetV3Small is then off by 1.06e-5 of its largest output.) The
+arithmetic on weights stays in the IR; `fold-constants` does it.
 
 Weights that something else reads too are left alone, or the model would hold them twice.
 

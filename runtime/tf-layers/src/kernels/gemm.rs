@@ -410,7 +410,8 @@ impl Product<'_> {
 /// the `count` products, with scratch memory as [`Threads::run_with_scratch`] gives it, and calls its last argument to run it.
 ///
 /// # Panics
-/// As [`Product::run`] and [`Threads::run_with_scratch`], or if a product has another number of columns.
+/// As [`Product::run`] and [`Threads::run_with_scratch`], or if a product has another number of columns, or `count` is no
+/// multiple of `beside`.
 pub(crate) fn run_side_by_side(
     threads: &Threads,
     [count, beside, columns]: [usize; 3],
@@ -419,7 +420,11 @@ pub(crate) fn run_side_by_side(
     needed: usize,
     product: impl Fn(usize, &mut [f32], &dyn Fn(Product)) + Sync,
 ) {
-    let length = out.len() / count.max(1) * beside;
+    assert!(
+        count > 0 && count.is_multiple_of(beside) && out.len().is_multiple_of(count),
+        "{count} products are not {beside} in each row of the output"
+    );
+    let length = out.len() / count * beside;
     let out = SendPtr(out.as_mut_ptr());
     threads.run_with_scratch(count, scratch, needed, |index, scratch| {
         product(index, scratch, &|product| {
@@ -433,8 +438,8 @@ pub(crate) fn run_side_by_side(
                 out: of_row,
                 ..product
             };
-            // SAFETY: the slice is borrowed, and has as many times `length` elements as there are rows of products; no other
-            // index has these columns of them.
+            // SAFETY: the slice is borrowed, and has `count / beside` times `length` elements, as was checked; no other index has
+            // these columns of them.
             unsafe { product.run_into(&Threads::single(), SendPtr(rows), length) }
         });
     });
