@@ -74,7 +74,7 @@ impl BatchMatmul {
 
     /// With `heads` matrices side by side in those of `a`, `b` and `out` of which `beside` says so: [batch, rows, heads,
     /// columns], as the heads of attention come out of a product with their weights. The others are [batch, heads, rows,
-    /// columns] as ever.
+    /// columns], at the distances of [`strides`](Self::strides).
     ///
     /// # Panics
     /// If `heads` is zero.
