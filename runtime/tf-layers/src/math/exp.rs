@@ -100,6 +100,16 @@ pub(super) fn exp_of_negative_magnitude<S: Simd>(s: S, x: S::F32) -> S::F32 {
     compose(s, n, r)
 }
 
+/// `e^x` for `x <= 0`, and 0 instead of what is denormal: a vector with one takes twenty times as long.
+///
+/// 1.0 ULP from -87.3 on, as [`exp`].
+#[inline(always)]
+pub(crate) fn exp_of_non_positive<S: Simd>(s: S, x: S::F32) -> S::F32 {
+    let least = s.splat(-87.3);
+    let (n, r) = reduce(s, s.max(least, x));
+    s.select(s.less(x, least), s.zero(), compose(s, n, r))
+}
+
 /// `e^x - 1` for `x <= 0`; a zero may lose its sign.
 ///
 /// 1.5 ULP, as [`expm1`].

@@ -14,6 +14,7 @@ mod rounding;
 mod trigonometric;
 
 pub use erf::{erf, erfc, gelu, gelu_tanh};
+pub(crate) use exp::exp_of_non_positive;
 pub use exp::{exp, expm1};
 pub use hyperbolic::{log_sigmoid, sigmoid, softplus, swish, tanh};
 pub use lanewise::{acos, acosh, asin, asinh, atan, atan2, atanh, cosh, pow, sinh, tan};

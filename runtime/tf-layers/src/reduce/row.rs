@@ -4,10 +4,10 @@ use super::Fold;
 use crate::simd::Simd;
 
 /// Vectors that are accumulated side by side: enough to hide the latency of an addition.
-const WIDE: usize = 4;
+pub(crate) const WIDE: usize = 4;
 
 /// Steps after which a partial result is put aside, so that a sum's rounding errors do not grow with its length.
-const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 64;
 
 /// Folds `f` of all elements. The tail is filled up with `neutral`, whose `f` must be the neutral element.
 #[inline(always)]
@@ -63,7 +63,15 @@ fn fold_block<S: Simd, F: Fold>(
 /// The elements of `x`, which are fewer than a vector's, then `fill`.
 #[inline(always)]
 pub(crate) fn load_filled<S: Simd>(s: S, x: &[f32], fill: f32) -> S::F32 {
-    let mut lanes = [fill; 16];
-    lanes[..x.len()].copy_from_slice(x);
-    s.load(&lanes)
+    const LANE: [f32; 16] = {
+        let mut lane = [0.0; 16];
+        let mut i = 0;
+        while i < 16 {
+            lane[i] = i as f32;
+            i += 1;
+        }
+        lane
+    };
+    let present = s.less(s.load(&LANE), s.splat(x.len() as f32));
+    s.select(present, s.load_partial(x), s.splat(fill))
 }
