@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 pub(crate) use super::tile::PANEL;
+use crate::simd::{Simd, WithSimd, dispatch};
 
 /// Length of a packed [k, n] matrix, `ceil(n / 16) * k * 16`: see [`pack`].
 pub const fn packed_len(k: usize, n: usize) -> usize {
@@ -70,18 +71,57 @@ pub(crate) fn pack_transposed_columns(
     if packed.is_empty() {
         return;
     }
-    let k = columns.len();
-    for (panel, rows) in packed
-        .chunks_exact_mut(k * PANEL)
-        .zip(w.chunks(width * PANEL))
-    {
-        if rows.len() < width * PANEL {
-            panel.fill(0.0);
-        }
-        for (column, row) in rows.chunks_exact(width).enumerate() {
-            let from = &row[columns.clone()];
-            for (to, &x) in panel.chunks_exact_mut(PANEL).zip(from) {
-                to[column] = x;
+    dispatch(PackTransposed {
+        width,
+        columns,
+        w,
+        packed,
+    });
+}
+
+struct PackTransposed<'a> {
+    width: usize,
+    columns: Range<usize>,
+    w: &'a [f32],
+    packed: &'a mut [f32],
+}
+
+impl WithSimd for PackTransposed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Self {
+            width,
+            columns,
+            w,
+            packed,
+        } = self;
+        let k = columns.len();
+        for (panel, rows) in packed
+            .chunks_exact_mut(k * PANEL)
+            .zip(w.chunks(width * PANEL))
+        {
+            let mut rest = 0;
+            if rows.len() == width * PANEL {
+                rest = k - k % 4;
+                let (steps, _) = panel.as_chunks_mut::<{ 4 * PANEL }>();
+                for (step, k) in steps.iter_mut().zip((0..rest).step_by(4)) {
+                    for lane in (0..PANEL).step_by(S::LANES) {
+                        let rows = &rows[lane * width + columns.start + k..];
+                        for (i, v) in s.load_columns(rows, width).into_iter().enumerate() {
+                            s.store(v, &mut step[i * PANEL + lane..]);
+                        }
+                    }
+                }
+            } else {
+                panel.fill(0.0);
+            }
+            for (column, row) in rows.chunks_exact(width).enumerate() {
+                let from = &row[columns.start + rest..columns.end];
+                for (to, &x) in panel[rest * PANEL..].chunks_exact_mut(PANEL).zip(from) {
+                    to[column] = x;
+                }
             }
         }
     }

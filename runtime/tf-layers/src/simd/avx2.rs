@@ -132,6 +132,26 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_columns_ptr(self, x: *const f32, stride: usize) -> [F32x8; 4] {
+        // SAFETY: the caller promises the elements; the token proves the instruction set.
+        unsafe {
+            let row = |row: usize| _mm_loadu_ps(x.add(row * stride));
+            let halves = |i: usize| _mm256_set_m128(row(i + 4), row(i));
+            let (a, b, c, d) = (halves(0), halves(1), halves(2), halves(3));
+            let low = |a, b| _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
+            let high = |a, b| _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
+            let (low_ab, low_cd) = (low(a, b), low(c, d));
+            let (high_ab, high_cd) = (high(a, b), high(c, d));
+            [
+                F32x8(_mm256_castpd_ps(_mm256_unpacklo_pd(low_ab, low_cd))),
+                F32x8(_mm256_castpd_ps(_mm256_unpackhi_pd(low_ab, low_cd))),
+                F32x8(_mm256_castpd_ps(_mm256_unpacklo_pd(high_ab, high_cd))),
+                F32x8(_mm256_castpd_ps(_mm256_unpackhi_pd(high_ab, high_cd))),
+            ]
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(self, x: *const f32) {
         // SAFETY: a prefetch does not fault, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }

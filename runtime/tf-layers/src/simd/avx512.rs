@@ -134,6 +134,33 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn load_columns_ptr(self, x: *const f32, stride: usize) -> [F32x16; 4] {
+        // SAFETY: the caller promises the elements; the token proves the instruction set.
+        unsafe {
+            let row = |row: usize| _mm_loadu_ps(x.add(row * stride));
+            // Rows i, i + 4, i + 8 and i + 12, a quarter of a vector each. That takes loads and blends, which are faster
+            // than the shuffles that they save.
+            let quarters = |i: usize| {
+                let v = _mm512_castps128_ps512(row(i));
+                let v = _mm512_mask_broadcast_f32x4(v, 0x00f0, row(i + 4));
+                let v = _mm512_mask_broadcast_f32x4(v, 0x0f00, row(i + 8));
+                _mm512_mask_broadcast_f32x4(v, 0xf000, row(i + 12))
+            };
+            let (a, b, c, d) = (quarters(0), quarters(1), quarters(2), quarters(3));
+            let low = |a, b| _mm512_castps_pd(_mm512_unpacklo_ps(a, b));
+            let high = |a, b| _mm512_castps_pd(_mm512_unpackhi_ps(a, b));
+            let (low_ab, low_cd) = (low(a, b), low(c, d));
+            let (high_ab, high_cd) = (high(a, b), high(c, d));
+            [
+                F32x16(_mm512_castpd_ps(_mm512_unpacklo_pd(low_ab, low_cd))),
+                F32x16(_mm512_castpd_ps(_mm512_unpackhi_pd(low_ab, low_cd))),
+                F32x16(_mm512_castpd_ps(_mm512_unpacklo_pd(high_ab, high_cd))),
+                F32x16(_mm512_castpd_ps(_mm512_unpackhi_pd(high_ab, high_cd))),
+            ]
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(self, x: *const f32) {
         // SAFETY: a prefetch does not fault, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(x.cast()) }

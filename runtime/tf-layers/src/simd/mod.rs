@@ -178,6 +178,33 @@ pub trait Simd: Copy + Send + Sync + sealed::Sealed + 'static {
     /// `out` is valid for writes of `count` elements, and `count <= LANES`.
     unsafe fn store_ptr_partial(self, v: Self::F32, out: *mut f32, count: usize);
 
+    /// The first four columns of a matrix of `LANES` rows, which start `stride` elements apart.
+    ///
+    /// # Panics
+    /// If `x` ends before the last of these elements.
+    #[inline(always)]
+    fn load_columns(self, x: &[f32], stride: usize) -> [Self::F32; 4] {
+        assert!((Self::LANES - 1).saturating_mul(stride).saturating_add(4) <= x.len());
+        // SAFETY: the line above checked that the last row's elements are in `x`.
+        unsafe { self.load_columns_ptr(x.as_ptr(), stride) }
+    }
+
+    /// As [`load_columns`](Simd::load_columns).
+    ///
+    /// # Safety
+    /// The four elements of each row are valid for reads.
+    #[inline(always)]
+    unsafe fn load_columns_ptr(self, x: *const f32, stride: usize) -> [Self::F32; 4] {
+        [0, 1, 2, 3].map(|column| {
+            let mut lanes = [0.0; 16];
+            for (row, lane) in lanes[..Self::LANES].iter_mut().enumerate() {
+                // SAFETY: the caller's promise.
+                *lane = unsafe { *x.add(row * stride + column) };
+            }
+            self.load(&lanes)
+        })
+    }
+
     /// Asks for the cache line at `x` to be brought into the caches; any address is allowed.
     #[inline(always)]
     fn prefetch(self, x: *const f32) {

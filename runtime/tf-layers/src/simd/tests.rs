@@ -205,6 +205,16 @@ impl WithSimd for Check {
             assert!(out[..written].iter().all(|&x| x == 2.0));
             assert!(out[written..].iter().all(|&x| x == -1.0));
         }
+        for stride in [4, 5, 16, 67] {
+            let x: Vec<f32> = (0..(S::LANES - 1) * stride + 4).map(|i| i as f32).collect();
+            for (column, v) in s.load_columns(&x, stride).into_iter().enumerate() {
+                let mut lanes = [-1.0; 16];
+                s.store(v, &mut lanes);
+                for (row, &lane) in lanes[..S::LANES].iter().enumerate() {
+                    assert_eq!(lane, (row * stride + column) as f32);
+                }
+            }
+        }
         let ramp: Vec<f32> = (0..S::LANES).map(|i| ((i * 7) % S::LANES) as f32).collect();
         let last = (S::LANES - 1) as f32;
         assert_eq!(s.reduce_sum(s.load(&ramp)), last * (last + 1.0) / 2.0);
