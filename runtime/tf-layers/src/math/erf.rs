@@ -1,6 +1,6 @@
 //! The error function and what is made of it.
 
-use super::exp::{exp_extended, exp2_of_negative, expm1_of_non_positive};
+use super::exp::{exp_extended, exp2, expm1_of_non_positive};
 use super::hyperbolic::sigmoid;
 use super::{copysign, polynomial};
 use crate::simd::Simd;
@@ -70,29 +70,29 @@ pub fn erfc<S: Simd>(s: S, x: S::F32) -> S::F32 {
     s.select(s.less(x, s.zero()), s.splat(2.0) - tail, tail)
 }
 
-/// `x Φ(x) = x/2 erfc(-x/√2)`: GELU without cancellation below 0; NaN at -∞.
+/// `x Φ(x) = x/2 erfc(-x/√2)`: GELU without cancellation below 0.
 ///
-/// `Φ(-|x|) = 2^-k` with k minimax for `|x|` up to 6.5 and growing beyond. Relative error `4e-7 (1 + x²/2)` below 0 and 3e-7
-/// above, of which the most is the rounding of k; between 0 and the exact value, 2.6e-10, below -6.5.
+/// It is `max(x, 0) - |x| Φ(-|x|)`, and `Φ(-|x|)` is 2 to the power of a polynomial, minimax for `|x|` up to 6.5. Relative
+/// error `4e-7 (1 + x²/2)` below 0 and 3e-7 above, of which the most is the rounding of the exponent; below -6.5 the value
+/// at -6.5, which is -2.6e-10.
 #[inline(always)]
 pub fn gelu<S: Simd>(s: S, x: S::F32) -> S::F32 {
     let c = [
-        1.0,
-        1.151_109_9,
-        0.459_173_4,
-        0.052_585_576,
-        -0.007_160_388_4,
-        1.742_321_5e-4,
-        1.961_099e-4,
-        -5.238_354_8e-5,
-        6.877_525_3e-6,
-        -4.819_094e-7,
-        1.431_799_5e-8,
+        -1.0,
+        -1.151_109_9,
+        -0.459_173_4,
+        -0.052_585_576,
+        0.007_160_388_4,
+        -1.742_321_5e-4,
+        -1.961_099e-4,
+        5.238_354_8e-5,
+        -6.877_525_3e-6,
+        4.819_094e-7,
+        -1.431_799_5e-8,
     ];
-    // 2^-150 is zero.
-    let k = s.min(s.splat(150.0), polynomial(s, s.abs(x), c));
-    let tail = exp2_of_negative(s, k);
-    x * s.select(s.less(x, s.zero()), tail, s.splat(1.0) - tail)
+    let magnitude = s.min(s.splat(6.5), s.abs(x));
+    let tail = exp2(s, polynomial(s, magnitude, c));
+    s.mul_add(-magnitude, tail, s.max(s.zero(), x))
 }
 
 /// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`, the approximation of GELU, as the equal `x sigmoid(2 √(2/π) (x + …))`, which
