@@ -54,11 +54,10 @@ def crates(results: dict[str, object]) -> Iterator[str]:
 def write() -> None:
     """Write the report."""
     results = json.loads((report.RESULTS / "classifiers.json").read_text())
-    times = report.medians(results, "median_ms")
     title, command = "Classifiers beside TensorFlow", "make bench-classifiers"
     text = [
         *report.header(results, title, command),
-        *report.markdown("Time of a run, ms", times, 3),
+        *report.markdown("Time of a run, ms", results, "median_ms", 3),
         "## In the measures of tf2rust",
         "",
         "Its own: the best TensorFlow is 27 to 74 % slower, memory falls from 310 to 65 MB. On",
@@ -68,12 +67,12 @@ def write() -> None:
         "",
         *crates(results),
         "",
-        *report.markdown("Peak resident memory, MiB", report.medians(results, "rss_mib"), 1),
-        *report.markdown("Process start to first output, s", report.medians(results, "cold_s"), 4),
+        *report.markdown("Peak resident memory, MiB", results, "rss_mib", 1),
+        *report.markdown("Process start to first output, s", results, "cold_s", 4),
         *report.errors(results),
     ]
     (report.RESULTS / "classifiers.md").write_text("\n".join(text) + "\n")
-    report.picture(times, report.RESULTS / "classifiers.svg")
+    report.picture(report.medians(results, "median_ms"), report.RESULTS / "classifiers.svg")
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,7 @@ def parser(about: str | None, **defaults: Any) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> None:
     """Measure what the options name, and add it to the results."""
     target = options.work / "target"
+    began = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
     known = json.loads(options.results.read_text()) if options.results.exists() else {}
     if known.setdefault("machine", machine())["model"] != machine()["model"]:
         raise SystemExit(
@@ -267,6 +269,7 @@ def run(options: argparse.Namespace) -> None:
                         command = list(map(str, command))
                         with busy(options.load):
                             record = measure(command, folder, batch, threads, options)
+                        record["round"] = f"{began}, {round_ + 1}"
                         if peer in programs:
                             record["program_mib"] = programs[peer].stat().st_size / 2**20
                         key = f"{model}/b{batch}/t{threads}{beside}/{peer}"
