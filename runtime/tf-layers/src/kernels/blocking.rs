@@ -105,8 +105,9 @@ fn kernels() -> &'static Kernels {
 }
 
 impl Plan {
-    /// For rows of `k` elements, and an output of `out` elements.
-    pub(super) fn new(p: &Product, k: usize, out: usize) -> Self {
+    /// For rows of `k` elements, and an output of `out` elements. With several threads some of the rows lie in the cache of
+    /// another core.
+    pub(super) fn new(p: &Product, k: usize, out: usize, threads: bool) -> Self {
         let kernels = kernels();
         let line = p.rows[3].count;
         let all_vectors = p.columns.div_ceil(kernels.lanes);
@@ -141,7 +142,7 @@ impl Plan {
             half,
             lines: whole_lines,
             length,
-            far_rows: p.x.len() > FAR,
+            far_rows: threads || p.x.len() > FAR,
             far_output,
         }
     }
@@ -237,7 +238,7 @@ impl Plan {
     }
 }
 
-/// A division of a product in disjoint parts.
+/// A division of a product in disjoint parts, of which a thread computes [`PARTS_PER_THREAD`] one after the other.
 pub(super) struct Parts {
     groups: usize,
     /// Of the tiles and the groups of columns of each group.
@@ -266,6 +267,16 @@ impl Parts {
             };
             (group, tiles, columns)
         })
+    }
+
+    /// The pieces of the part that a thread computes behind another, if there is one.
+    pub(super) fn behind(
+        &self,
+        part: usize,
+    ) -> impl Iterator<Item = (usize, Range<usize>, Range<usize>)> {
+        let next = part + 1;
+        let same_thread = !next.is_multiple_of(PARTS_PER_THREAD) && next < self.count();
+        same_thread.then(|| self.get(next)).into_iter().flatten()
     }
 }
 

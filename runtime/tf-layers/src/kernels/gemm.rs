@@ -231,13 +231,18 @@ impl Product<'_> {
         if self.groups == Groups::Adjacent(1) {
             self.merge_taps();
         }
-        let plan = Plan::new(&self, k, length);
+        let plan = Plan::new(&self, k, length, threads.count() > 1);
         let backwards = rows <= FEW_ROWS && takes_turns(self.packed);
         let parts = plan.parts(&self, threads);
         threads.run(parts.count(), |part| {
+            let mut pieces = parts.get(part).chain(parts.behind(part)).peekable();
             for (group, tiles, columns) in parts.get(part) {
+                pieces.next();
+                let behind = pieces
+                    .peek()
+                    .map(|(group, _, columns)| (*group, columns.start));
                 // SAFETY: `parts` are disjoint, and the assertions above bound what they touch.
-                unsafe { self.part(&plan, group, tiles, columns, backwards, out.get()) }
+                unsafe { self.piece(&plan, group, tiles, columns, behind, backwards, out.get()) }
             }
         });
     }
@@ -254,16 +259,19 @@ impl Product<'_> {
         }
     }
 
-    /// Computes some tiles of some groups of columns; `backwards` begins with the last group.
+    /// Computes some tiles of some groups of columns; `backwards` begins with the last group. The thread goes on with the
+    /// group and the group of columns `behind`, or with the next layer.
     ///
     /// # Safety
     /// The lengths are as `run` checks them; no other thread writes these elements of `out`.
-    unsafe fn part(
+    #[expect(clippy::too_many_arguments, reason = "which piece, and what is next")]
+    unsafe fn piece(
         &self,
         plan: &Plan,
         group: usize,
         tiles: Range<usize>,
         column_groups: Range<usize>,
+        behind: Option<(usize, usize)>,
         backwards: bool,
         out: *mut f32,
     ) {
@@ -273,13 +281,15 @@ impl Product<'_> {
         let out = out.wrapping_add(self.out.first());
         let x = self.x.as_ptr().wrapping_add(group * group_x);
         let a_stride = self.rows[3].stride;
-        let matrix = self
-            .packed
-            .as_ptr()
-            .wrapping_add(group * packed_len(plan.k, self.columns));
-        let weights = |column: usize, k: usize| {
-            matrix.wrapping_add(column / PANEL * plan.k * PANEL + column % PANEL + k * PANEL)
+        let matrix = |group: usize| {
+            self.packed
+                .as_ptr()
+                .wrapping_add(group * packed_len(plan.k, self.columns))
         };
+        let weights_of = |group: usize, column: usize, k: usize| {
+            matrix(group).wrapping_add(column / PANEL * plan.k * PANEL + column % PANEL + k * PANEL)
+        };
+        let weights = |column: usize, k: usize| weights_of(group, column, k);
         let (low, high) = self.activation.as_clamp().unwrap_or(Activation::UNBOUNDED);
         let hard_swish = self.activation == Activation::HardSwish;
         // What the tile does not compute in registers.
@@ -310,10 +320,13 @@ impl Product<'_> {
                     let next = match (is_last, column_group + 1 < column_groups.end) {
                         (false, _) => weights(first, k),
                         (true, true) => weights(vectors.end * lanes, 0),
-                        // What follows the matrix is the next group's, or the next layer's.
-                        (true, false) if block_end == tiles.end => {
-                            matrix.wrapping_add(packed_len(plan.k, self.columns))
-                        }
+                        (true, false) if block_end == tiles.end => match behind {
+                            Some((group, columns)) => {
+                                weights_of(group, plan.vectors(columns).start * lanes, 0)
+                            }
+                            // What follows the matrix is the next group's, or the next layer's.
+                            None => matrix(group + 1),
+                        },
                         (true, false) => {
                             weights(plan.vectors(column_groups.start).start * lanes, 0)
                         }
