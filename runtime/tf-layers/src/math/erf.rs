@@ -70,7 +70,7 @@ pub fn erfc<S: Simd>(s: S, x: S::F32) -> S::F32 {
     s.select(s.less(x, s.zero()), s.splat(2.0) - tail, tail)
 }
 
-/// `x Φ(x) = x/2 erfc(-x/√2)`: GELU without cancellation below 0.
+/// `x Φ(x) = x/2 erfc(-x/√2)`: GELU without cancellation below 0; NaN at -∞.
 ///
 /// It is `max(x, 0) - |x| Φ(-|x|)`, and `Φ(-|x|)` is 2 to the power of a polynomial, minimax for `|x|` up to 6.5. Relative
 /// error `4e-7 (1 + x²/2)` below 0 and 3e-7 above, of which the most is the rounding of the exponent; below -6.5 the value
@@ -92,7 +92,9 @@ pub fn gelu<S: Simd>(s: S, x: S::F32) -> S::F32 {
     ];
     let magnitude = s.min(s.splat(6.5), s.abs(x));
     let tail = exp2(s, polynomial(s, magnitude, c));
-    s.mul_add(-magnitude, tail, s.max(s.zero(), x))
+    // max(x, 0), but NaN at -∞, where TensorFlow multiplies it by 0.
+    let positive = x - s.min(s.zero(), x);
+    s.mul_add(-magnitude, tail, positive)
 }
 
 /// `x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))`, the approximation of GELU, as the equal `x sigmoid(2 √(2/π) (x + …))`, which
