@@ -141,7 +141,8 @@ fn rows<S: Simd, const LOG: bool>(s: S, x: &mut [f32], axis: usize) {
     }
 }
 
-/// The largest element; unspecified if one is NaN.
+/// The largest element; unspecified if one is NaN. A fold of `Max` says NaN then, for which a row of 128 takes 12 cycles more
+/// for each vector; here the exponentials say it.
 #[inline(always)]
 fn largest<S: Simd>(s: S, x: &[f32]) -> f32 {
     let mut max = [s.splat(f32::NEG_INFINITY); WIDE];
