@@ -1,5 +1,6 @@
 //! Softmax along an axis.
 
+use crate::kernels::block::Block;
 use crate::kernels::threads::Threads;
 use crate::math::{exp_of_non_positive, log};
 use crate::parallel::part;
@@ -123,16 +124,14 @@ fn rows<S: Simd, const LOG: bool>(s: S, x: &mut [f32], axis: usize) {
             let (max, term) = (s.splat(max), s.splat(term));
             if LOG {
                 let log_sum = log(s, term);
-                for_each(
+                Block::row(x).map(
                     s,
-                    x,
                     #[inline(always)]
                     |x| (x - max) - log_sum,
                 );
             } else {
-                for_each(
+                Block::row(x).map(
                     s,
-                    x,
                     #[inline(always)]
                     |x| x * term,
                 );
@@ -202,19 +201,6 @@ fn exponentials<S: Simd, const LOG: bool>(s: S, x: &mut [f32], max: f32) -> f32 
         total = total + ((sum[0] + sum[1]) + (sum[2] + sum[3]));
     }
     s.reduce_sum(total)
-}
-
-/// Replaces all elements by `f` of them.
-#[inline(always)]
-fn for_each<S: Simd>(s: S, x: &mut [f32], f: impl Fn(S::F32) -> S::F32) {
-    let mut vectors = x.chunks_exact_mut(S::LANES);
-    for x in &mut vectors {
-        s.store(f(s.load(x)), x);
-    }
-    let tail = vectors.into_remainder();
-    if !tail.is_empty() {
-        s.store_partial(f(s.load_partial(tail)), tail);
-    }
 }
 
 /// `width` axes side by side, whose elements are `pitch` apart.

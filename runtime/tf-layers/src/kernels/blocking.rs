@@ -252,32 +252,38 @@ impl Parts {
         self.groups * self.grid.parts()
     }
 
-    /// The group, the tiles and the groups of columns of the pieces of a part.
-    pub(super) fn get(
-        &self,
-        part: usize,
-    ) -> impl Iterator<Item = (usize, Range<usize>, Range<usize>)> {
+    /// The pieces of a part.
+    pub(super) fn get(&self, part: usize) -> impl Iterator<Item = Piece> {
         let (group, part) = (part / self.grid.parts(), part % self.grid.parts());
         let by_tiles = self.by_tiles;
         self.grid.part(part).map(move |(lines, units)| {
-            let (tiles, columns) = if by_tiles {
+            let (tiles, column_groups) = if by_tiles {
                 (lines, units)
             } else {
                 (units, lines)
             };
-            (group, tiles, columns)
+            Piece {
+                group,
+                tiles,
+                column_groups,
+            }
         })
     }
 
-    /// The pieces of the part that a thread computes behind another, if there is one.
-    pub(super) fn behind(
-        &self,
-        part: usize,
-    ) -> impl Iterator<Item = (usize, Range<usize>, Range<usize>)> {
+    /// What a thread computes behind a part, if it has another one.
+    pub(super) fn behind(&self, part: usize) -> Option<Piece> {
         let next = part + 1;
         let same_thread = !next.is_multiple_of(PARTS_PER_THREAD) && next < self.count();
-        same_thread.then(|| self.get(next)).into_iter().flatten()
+        same_thread.then(|| self.get(next).next()).flatten()
     }
+}
+
+/// Some tiles of some groups of columns, in a group of the product.
+#[derive(Clone)]
+pub(super) struct Piece {
+    pub(super) group: usize,
+    pub(super) tiles: Range<usize>,
+    pub(super) column_groups: Range<usize>,
 }
 
 /// Whether the last vector of `columns` is half empty, and half of one takes less time.

@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use super::block::Block;
-use super::blocking::{Plan, merge_rows};
+use super::blocking::{Piece, Plan, merge_rows};
 use super::pack::packed_len;
 use super::product;
 use super::threads::{SendPtr, Threads};
@@ -235,14 +235,11 @@ impl Product<'_> {
         let backwards = rows <= FEW_ROWS && takes_turns(self.packed);
         let parts = plan.parts(&self, threads);
         threads.run(parts.count(), |part| {
-            let mut pieces = parts.get(part).chain(parts.behind(part)).peekable();
-            for (group, tiles, columns) in parts.get(part) {
-                pieces.next();
-                let behind = pieces
-                    .peek()
-                    .map(|(group, _, columns)| (*group, columns.start));
+            let mut pieces = parts.get(part).peekable();
+            while let Some(piece) = pieces.next() {
+                let behind = pieces.peek().cloned().or_else(|| parts.behind(part));
                 // SAFETY: `parts` are disjoint, and the assertions above bound what they touch.
-                unsafe { self.piece(&plan, group, tiles, columns, behind, backwards, out.get()) }
+                unsafe { self.piece(&plan, piece, behind, backwards, out.get()) }
             }
         });
     }
@@ -259,22 +256,24 @@ impl Product<'_> {
         }
     }
 
-    /// Computes some tiles of some groups of columns; `backwards` begins with the last group. The thread goes on with the
-    /// group and the group of columns `behind`, or with the next layer.
+    /// Computes a piece; `backwards` begins with its last group of columns. The thread goes on with the piece `behind`, or
+    /// with the next layer.
     ///
     /// # Safety
     /// The lengths are as `run` checks them; no other thread writes these elements of `out`.
-    #[expect(clippy::too_many_arguments, reason = "which piece, and what is next")]
     unsafe fn piece(
         &self,
         plan: &Plan,
-        group: usize,
-        tiles: Range<usize>,
-        column_groups: Range<usize>,
-        behind: Option<(usize, usize)>,
+        piece: Piece,
+        behind: Option<Piece>,
         backwards: bool,
         out: *mut f32,
     ) {
+        let Piece {
+            group,
+            tiles,
+            column_groups,
+        } = piece;
         let lanes = plan.kernels.lanes;
         let all_columns = self.groups.count() * self.columns;
         let [group_x, stride, group_out] = self.distances();
@@ -320,9 +319,10 @@ impl Product<'_> {
                     let next = match (is_last, column_group + 1 < column_groups.end) {
                         (false, _) => weights(first, k),
                         (true, true) => weights(vectors.end * lanes, 0),
-                        (true, false) if block_end == tiles.end => match behind {
-                            Some((group, columns)) => {
-                                weights_of(group, plan.vectors(columns).start * lanes, 0)
+                        (true, false) if block_end == tiles.end => match &behind {
+                            Some(next) => {
+                                let vectors = plan.vectors(next.column_groups.start);
+                                weights_of(next.group, vectors.start * lanes, 0)
                             }
                             // What follows the matrix is the next group's, or the next layer's.
                             None => matrix(group + 1),
