@@ -53,7 +53,7 @@ class Timing:
     runs: int
     milliseconds: float
     peak_gflops: float
-    """Of independent multiply-adds, times the threads."""
+    """Of multiply-adds of vectors, times the threads. Products on AMX can be above it."""
     calls: Sequence[CallTime]
 
     def as_json(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ skip() {
 
 # Reads and writes beyond an end are found by `cargo test` itself: see src/guard_pages.rs.
 guard_pages() {
-    for isa in portable4 portable avx2 avx512; do
+    for isa in portable4 portable avx2 avx512 amx; do
         for side in start end; do
             TF_LAYERS_ISA=$isa TF_LAYERS_GUARD=$side cargo test --release --lib --tests -- --quiet
         done

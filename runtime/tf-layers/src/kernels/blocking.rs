@@ -91,7 +91,7 @@ pub(super) struct KRange {
 fn kernels() -> &'static Kernels {
     match Isa::active() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => &tile::AVX512,
+        Isa::Avx512 | Isa::Amx => &tile::AVX512,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => &tile::AVX2,
         #[cfg(target_arch = "aarch64")]
@@ -145,6 +145,17 @@ impl Plan {
             far_rows: threads || p.x.len() > FAR,
             far_output,
         }
+    }
+
+    /// Cuts the product into parts for the threads.
+    pub(super) fn parts(&self, p: &Product, threads: &Threads) -> Parts {
+        // What is not cut is read by every thread, and what is cut otherwise in the next layer goes from one to the other,
+        // which takes longer than weights that are foreseen: 1024 -> 256 channels at 14 x 14 297 us by columns, 250 by tiles.
+        let groups = p.groups.count();
+        let weights = p.columns * self.k * groups;
+        let by_tiles = weights <= 2 * (p.x.len() + p.rows() * p.columns * groups);
+        let cut = [self.tiles, self.column_groups];
+        Parts::new(p, self.k, cut, by_tiles, threads, PARTS_PER_THREAD)
     }
 
     /// The vectors of a group of columns. A vector narrower than a panel starts a group only where a multiple of the
@@ -209,45 +220,51 @@ impl Plan {
             }
         }
     }
-
-    /// Cuts the product into parts for the threads.
-    pub(super) fn parts(&self, p: &Product, threads: &Threads) -> Parts {
-        let rows: usize = p.rows.iter().map(|axis| axis.count).product();
-        let groups = p.groups.count();
-        let weights = p.columns * self.k * groups;
-        let count = threads.count();
-        let parallel = count > 1 && weights * rows.max(LEAST_ROWS) >= PARALLEL_WORK;
-        let wanted = if parallel {
-            (PARTS_PER_THREAD * count).div_ceil(groups)
-        } else {
-            1
-        };
-        // What is not cut is read by every thread, and what is cut otherwise in the next layer goes from one to the other,
-        // which takes longer than weights that are foreseen: 1024 -> 256 channels at 14 x 14 297 us by columns, 250 by tiles.
-        let by_tiles = weights <= 2 * (p.x.len() + rows * p.columns * groups);
-        let grid = if by_tiles {
-            Grid::new(self.tiles, self.column_groups, wanted)
-        } else {
-            Grid::new(self.column_groups, self.tiles, wanted)
-        };
-        Parts {
-            groups,
-            grid,
-            by_tiles,
-        }
-    }
 }
 
-/// A division of a product in disjoint parts, of which a thread computes [`PARTS_PER_THREAD`] one after the other.
+/// A division of a product in disjoint parts, of which a thread computes some one after the other.
 pub(super) struct Parts {
     groups: usize,
     /// Of the tiles and the groups of columns of each group.
     grid: Grid,
     /// Whether a line of the grid is a tile, not a group of columns.
     by_tiles: bool,
+    parts_per_thread: usize,
 }
 
 impl Parts {
+    /// Cuts a product with rows of `k` elements into parts for the threads: so many tiles times groups of columns, by tiles or
+    /// by columns.
+    pub(super) fn new(
+        p: &Product,
+        k: usize,
+        [tiles, column_groups]: [usize; 2],
+        by_tiles: bool,
+        threads: &Threads,
+        parts_per_thread: usize,
+    ) -> Self {
+        let groups = p.groups.count();
+        let weights = p.columns * k * groups;
+        let count = threads.count();
+        let parallel = count > 1 && weights * p.rows().max(LEAST_ROWS) >= PARALLEL_WORK;
+        let wanted = if parallel {
+            (parts_per_thread * count).div_ceil(groups)
+        } else {
+            1
+        };
+        let grid = if by_tiles {
+            Grid::new(tiles, column_groups, wanted)
+        } else {
+            Grid::new(column_groups, tiles, wanted)
+        };
+        Self {
+            groups,
+            grid,
+            by_tiles,
+            parts_per_thread,
+        }
+    }
+
     pub(super) fn count(&self) -> usize {
         self.groups * self.grid.parts()
     }
@@ -273,7 +290,7 @@ impl Parts {
     /// What a thread computes behind a part, if it has another one.
     pub(super) fn behind(&self, part: usize) -> Option<Piece> {
         let next = part + 1;
-        let same_thread = !next.is_multiple_of(PARTS_PER_THREAD) && next < self.count();
+        let same_thread = !next.is_multiple_of(self.parts_per_thread) && next < self.count();
         same_thread.then(|| self.get(next).next()).flatten()
     }
 }

@@ -13,6 +13,8 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use super::amx;
 use super::block::Block;
 use super::blocking::{Piece, Plan, merge_rows};
 use super::pack::packed_len;
@@ -134,8 +136,13 @@ pub(crate) struct Product<'a> {
 }
 
 impl Product<'_> {
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        product(self.rows.map(|axis| axis.count))
+    }
+
     /// The distances of groups in `x`, of rows in the output and of groups in the output.
-    fn distances(&self) -> [usize; 3] {
+    pub(super) fn distances(&self) -> [usize; 3] {
         match self.groups {
             Groups::Adjacent(count) => {
                 let row = self.out.stride(count.saturating_mul(self.columns));
@@ -160,7 +167,7 @@ impl Product<'_> {
     /// # Safety
     /// The elements are valid for reads and writes, and no other thread has to do with those that are the product's.
     unsafe fn run_into(mut self, threads: &Threads, out: SendPtr<f32>, length: usize) {
-        let rows = product(self.rows.map(|axis| axis.count));
+        let rows = self.rows();
         let k = product(self.taps.map(|axis| axis.count)).saturating_mul(self.segment);
         let groups = self.groups.count();
         let [group_x, stride, group_out] = self.distances();
@@ -230,6 +237,11 @@ impl Product<'_> {
         merge_rows(&mut self.rows);
         if self.groups == Groups::Adjacent(1) {
             self.merge_taps();
+        }
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if let Some(plan) = amx::Plan::new(&self, k) {
+            // SAFETY: the assertions above bound what the product touches; AMX is active, so the machine has it.
+            return unsafe { plan.run(&self, threads, out) };
         }
         let plan = Plan::new(&self, k, length, threads.count() > 1);
         let backwards = rows <= FEW_ROWS && takes_turns(self.packed);

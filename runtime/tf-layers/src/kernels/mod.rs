@@ -2,6 +2,8 @@
 //! of them.
 #![allow(unsafe_code)]
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(crate) mod amx;
 pub(crate) mod block;
 pub(crate) mod blocking;
 pub(crate) mod depthwise;

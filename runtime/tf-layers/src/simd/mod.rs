@@ -34,6 +34,8 @@
 //! and vectors come only from tokens. That is why all operations on vectors are safe.
 #![allow(unsafe_code)]
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::kernels::amx;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -331,16 +333,19 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, VL, DQ and BW: 16 lanes.
     Avx512,
+    /// AVX-512, and AMX for the products of matrices.
+    Amx,
 }
 
 impl Isa {
-    const ALL: [Isa; 6] = [
+    const ALL: [Isa; 7] = [
         Isa::Portable4,
         Isa::Portable,
         Isa::Wasm,
         Isa::Neon,
         Isa::Avx2,
         Isa::Avx512,
+        Isa::Amx,
     ];
 
     /// The name that the environment variable `TF_LAYERS_ISA` takes.
@@ -352,6 +357,7 @@ impl Isa {
             Isa::Neon => "neon",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Amx => "amx",
         }
     }
 
@@ -370,6 +376,10 @@ impl Isa {
             }
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Isa::Amx => Isa::Avx512.is_available() && amx::tiles::is_available(),
+            #[cfg(all(target_arch = "x86_64", not(target_os = "linux")))]
+            Isa::Amx => false,
             Isa::Neon => cfg!(target_arch = "aarch64"),
             Isa::Wasm => cfg!(all(target_arch = "wasm32", target_feature = "simd128")),
             #[cfg(not(target_arch = "x86_64"))]
@@ -440,7 +450,7 @@ pub fn dispatch<W: WithSimd>(op: W) -> W::Output {
     match Isa::active() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Isa::active` returns only instruction sets that the machine has.
-        Isa::Avx512 => unsafe { Avx512::enter(op) },
+        Isa::Avx512 | Isa::Amx => unsafe { Avx512::enter(op) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Isa::Avx2 => unsafe { Avx2::enter(op) },

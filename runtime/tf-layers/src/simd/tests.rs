@@ -227,7 +227,11 @@ impl WithSimd for Check {
 #[test]
 fn operations_agree_with_scalars_on_every_instruction_set() {
     for isa in Isa::available() {
-        assert_eq!(isa.force(|| dispatch(Check)), isa);
+        let vectors = match isa {
+            Isa::Amx => Isa::Avx512,
+            isa => isa,
+        };
+        assert_eq!(isa.force(|| dispatch(Check)), vectors);
     }
 }
 
