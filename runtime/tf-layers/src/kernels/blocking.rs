@@ -18,7 +18,7 @@ const PARALLEL_WORK: usize = 150_000;
 /// With fewer rows a product takes as long as with these: until its weights have arrived.
 const LEAST_ROWS: usize = 6;
 /// Parts for each thread: more than one, so that a thread that is late leaves some to the others.
-const PARTS_PER_THREAD: usize = 2;
+pub(super) const PARTS_PER_THREAD: usize = 2;
 /// Elements of x and of a far output that a block of tiles may touch: half of a typical second-level cache of 1 MiB.
 const BLOCK_ROWS: usize = 128 * 1024;
 /// Elements of a tensor beyond which it is not expected in a second-level cache of 1 MiB, but behind it. Measured in
@@ -147,17 +147,6 @@ impl Plan {
         }
     }
 
-    /// Cuts the product into parts for the threads.
-    pub(super) fn parts(&self, p: &Product, threads: &Threads) -> Parts {
-        // What is not cut is read by every thread, and what is cut otherwise in the next layer goes from one to the other,
-        // which takes longer than weights that are foreseen: 1024 -> 256 channels at 14 x 14 297 us by columns, 250 by tiles.
-        let groups = p.groups.count();
-        let weights = p.columns * self.k * groups;
-        let by_tiles = weights <= 2 * (p.x.len() + p.rows() * p.columns * groups);
-        let cut = [self.tiles, self.column_groups];
-        Parts::new(p, self.k, cut, by_tiles, threads, PARTS_PER_THREAD)
-    }
-
     /// The vectors of a group of columns. A vector narrower than a panel starts a group only where a multiple of the
     /// group's width does, so that a group does not cross panels in its middle.
     pub(super) fn vectors(&self, group: usize) -> Range<usize> {
@@ -233,13 +222,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Cuts a product with rows of `k` elements into parts for the threads: so many tiles times groups of columns, by tiles or
-    /// by columns.
+    /// Cuts a product with rows of `k` elements, of so many tiles and groups of columns, into parts for the threads.
     pub(super) fn new(
         p: &Product,
         k: usize,
         [tiles, column_groups]: [usize; 2],
-        by_tiles: bool,
         threads: &Threads,
         parts_per_thread: usize,
     ) -> Self {
@@ -252,6 +239,9 @@ impl Parts {
         } else {
             1
         };
+        // What is not cut is read by every thread, and what is cut otherwise in the next layer goes from one to the other,
+        // which takes longer than weights that are foreseen: 1024 -> 256 channels at 14 x 14 297 us by columns, 250 by tiles.
+        let by_tiles = weights <= 2 * (p.x.len() + p.rows() * p.columns * groups);
         let grid = if by_tiles {
             Grid::new(tiles, column_groups, wanted)
         } else {

@@ -88,15 +88,14 @@ impl Plan {
         /// For each product and sum without tiles.
         const WITHOUT: [f64; 2] = [10.6, 51.0];
         /// What wins less is not worth that the layers behind it begin at the lower frequency.
-        const WORTH: f64 = 0.87;
+        const WORTH: f64 = 0.8;
         let padded_columns = columns.next_multiple_of(COLUMNS) as f64;
         let padded_k = self.k.next_multiple_of(STEP) as f64;
         let padded = self.rows.next_multiple_of(ROWS) as f64 * padded_columns;
         let (rows, k) = (self.rows as f64, self.k as f64);
         let times = self.column_pairs.div_ceil(self.block_pairs) as f64;
-        // Two threads that share the rows split all weights twice, those that share the columns all rows. The choice does not
-        // depend on the number of threads.
-        let split = (rows * times + padded_columns + rows.min(padded_columns)) * padded_k;
+        // Two threads that share the rows both split all weights. The choice does not depend on the number of threads.
+        let split = (rows * times + 2.0 * padded_columns) * padded_k;
         let sums = padded * self.k.div_ceil(self.block_k) as f64;
         let cost = padded * padded_k * TILES[0] + split * TILES[1] + sums * TILES[2];
         let sums = rows * padded_columns;
@@ -108,9 +107,8 @@ impl Plan {
     /// # Safety
     /// The product's lengths fit, and no other thread has to do with its elements of `out`; the machine has AMX.
     pub(super) unsafe fn run(&self, p: &Product, threads: &Threads, out: SendPtr<f32>) {
-        // One part for each thread, as each splits what it needs; cut so that less is split twice.
-        let cut = [self.row_pairs, self.column_pairs];
-        let parts = Parts::new(p, self.k, cut, p.columns <= self.rows, threads, 1);
+        // One part for each thread, as each splits what it needs.
+        let parts = Parts::new(p, self.k, [self.row_pairs, self.column_pairs], threads, 1);
         threads.run(parts.count(), |part| {
             for piece in parts.get(part) {
                 // SAFETY: the caller's promise; the parts are disjoint.
