@@ -114,6 +114,12 @@ def transformer_block(k: Any) -> Any:
     return k.Model(inputs, [layers.Dense(4)(x), layers.GlobalAveragePooling1D()(x)])
 
 
+def wide_dense(k: Any) -> Any:
+    """A product of so many rows and columns that a processor with AMX computes it there."""
+    inputs = k.Input((200, 128))
+    return k.Model(inputs, k.layers.Dense(256, activation="gelu")(inputs))
+
+
 def large_images(k: Any) -> Any:
     """Tensors so large that a batch runs one example at a time; two inputs, two outputs."""
     layers = k.layers
@@ -147,6 +153,7 @@ MODELS: tuple[Callable[[Any], Any], ...] = (
     cell_of_pools,
     classifier_of_sequences,
     transformer_block,
+    wide_dense,
     large_images,
     inverted_residuals,
 )
@@ -271,6 +278,7 @@ fn a_run_allocates_nothing() {{
             "session.predict_features(&[7.0; 59]).unwrap();",
         ),
         (transformer_block, "vec![0.5; n * 10 * 16],", ""),
+        (wide_dense, "vec![0.5; n * 200 * 128],", ""),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

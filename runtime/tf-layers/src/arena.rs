@@ -7,6 +7,7 @@ use std::ops::Range;
 use bytemuck::Pod;
 
 use crate::aligned_bytes::AlignedBytes;
+use crate::kernels::prepare_thread;
 
 /// Element types of tensors. A `bool` tensor is `u8` with the values 0 and 1.
 pub trait Element: Pod + sealed::Sealed {}
@@ -209,9 +210,11 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// An arena of `bytes` zero bytes.
+    /// An arena of `bytes` zero bytes. The calling thread is expected to run layers in it: what the kernels keep for a thread
+    /// is allocated as well.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
+        prepare_thread();
         Self {
             block: AlignedBytes::zeroed(bytes),
         }

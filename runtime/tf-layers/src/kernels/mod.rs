@@ -15,6 +15,12 @@ mod tile;
 mod unroll;
 pub(crate) mod winograd;
 
+/// Allocates what the kernels keep for the calling thread, so that a layer on it does not have to.
+pub(crate) fn prepare_thread() {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    amx::prepare_thread();
+}
+
 /// The product of sizes; `usize::MAX` where it is larger, which no slice's length reaches.
 pub(crate) fn product(sizes: impl IntoIterator<Item = usize>) -> usize {
     sizes.into_iter().fold(1, usize::saturating_mul)

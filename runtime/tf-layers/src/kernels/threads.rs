@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::prepare_thread;
 use crate::aligned_bytes::AlignedBytes;
 
 /// How long a worker looks for the next layer before it sleeps: longer than the gaps between the layers of a model,
@@ -354,6 +355,7 @@ impl Shared {
 
     /// The life of worker `index`.
     fn work(&self, index: usize) {
+        prepare_thread();
         let mut seen = 0;
         loop {
             let mut started = Instant::now();

@@ -39,8 +39,17 @@ const SUMS_BYTES: usize = BLOCK / CHUNK_K * PAIR * size_of::<f32>();
 const SEEDS_BYTES: usize = BLOCK / STEP * size_of::<f32>();
 
 thread_local! {
-    /// Scratch memory of 0.9 MiB, of which a product touches what it needs; empty until the thread's first product.
-    static MEMORY: RefCell<AlignedBytes> = RefCell::new(AlignedBytes::zeroed(0));
+    /// Scratch memory of 0.9 MiB, of which a product touches what it needs.
+    static MEMORY: RefCell<AlignedBytes> = RefCell::new(AlignedBytes::zeroed(
+        ROWS_BYTES + WEIGHTS_BYTES + SUMS_BYTES + SEEDS_BYTES
+    ));
+}
+
+/// Allocates the scratch memory of the thread, if AMX is active; else its first product does.
+pub(super) fn prepare_thread() {
+    if Isa::active() == Isa::Amx {
+        MEMORY.with(|_| ());
+    }
 }
 
 /// How a product is cut.
@@ -123,10 +132,6 @@ impl Plan {
     /// The product's lengths fit; no other thread writes these elements of `out`.
     unsafe fn piece(&self, p: &Product, piece: Piece, out: *mut f32) {
         MEMORY.with_borrow_mut(|memory| {
-            if memory.len() == 0 {
-                let bytes = ROWS_BYTES + WEIGHTS_BYTES + SUMS_BYTES + SEEDS_BYTES;
-                *memory = AlignedBytes::zeroed(bytes);
-            }
             let (rows, rest) = memory.bytes_mut().split_at_mut(ROWS_BYTES);
             let (weights, rest) = rest.split_at_mut(WEIGHTS_BYTES);
             let (sums, seeds) = rest.split_at_mut(SUMS_BYTES);
