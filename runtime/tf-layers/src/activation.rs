@@ -65,17 +65,34 @@ fn elu<S: Simd>(s: S, x: S::F32, alpha: f32) -> S::F32 {
     s.select(s.less(x, s.zero()), s.splat(alpha) * math::expm1(s, x), x)
 }
 
-impl Activation {
-    /// The bounds that leave every number as it is.
-    pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+/// `min(high, max(low, x))`, then hard swish or the rest, if they are asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct InRegisters {
+    pub low: f32,
+    pub high: f32,
+    pub hard_swish: bool,
+    /// Whether the function is another one, which is applied to what was stored.
+    pub rest: bool,
+}
 
-    /// The bounds `low` and `high` for which the function is `min(high, max(low, x))`, if there are such bounds.
-    pub(crate) const fn as_clamp(self) -> Option<(f32, f32)> {
-        match self {
-            Activation::None => Some(Self::UNBOUNDED),
-            Activation::Relu => Some((0.0, f32::INFINITY)),
-            Activation::Relu6 => Some((0.0, 6.0)),
-            _ => None,
+impl Activation {
+    /// What a kernel computes of the function while its sums are in registers.
+    pub(crate) const fn in_registers(self) -> InRegisters {
+        let (low, high) = match self {
+            Activation::Relu => (0.0, f32::INFINITY),
+            Activation::Relu6 => (0.0, 6.0),
+            _ => (f32::NEG_INFINITY, f32::INFINITY),
+        };
+        let hard_swish = matches!(self, Activation::HardSwish);
+        let bounds = matches!(
+            self,
+            Activation::None | Activation::Relu | Activation::Relu6
+        );
+        InRegisters {
+            low,
+            high,
+            hard_swish,
+            rest: !bounds && !hard_swish,
         }
     }
 

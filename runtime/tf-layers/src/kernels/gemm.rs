@@ -18,10 +18,11 @@ use super::amx;
 use super::block::Block;
 use super::blocking::{PARTS_PER_THREAD, Parts, Piece, Plan, merge_rows};
 use super::pack::packed_len;
+use super::places::Places;
 use super::product;
 use super::threads::{SendPtr, Threads};
 use super::tile::{FEW_ROWS, PANEL, Tile};
-use crate::activation::Activation;
+use crate::activation::{Activation, InRegisters};
 
 /// Elements to which an activation function is applied together: that many stay in the first-level cache, and what a call
 /// takes besides (its constants, and the way through the last of them) is some 5 % of it.
@@ -302,10 +303,12 @@ impl Product<'_> {
             matrix(group).wrapping_add(column / PANEL * plan.k * PANEL + column % PANEL + k * PANEL)
         };
         let weights = |column: usize, k: usize| weights_of(group, column, k);
-        let (low, high) = self.activation.as_clamp().unwrap_or(Activation::UNBOUNDED);
-        let hard_swish = self.activation == Activation::HardSwish;
-        // What the tile does not compute in registers.
-        let rest = !hard_swish && self.activation.as_clamp().is_none();
+        let InRegisters {
+            low,
+            high,
+            hard_swish,
+            rest,
+        } = self.activation.in_registers();
         let mut block = tiles.start;
         while block < tiles.end {
             let block_end = (block + plan.block_tiles).min(tiles.end);
@@ -541,27 +544,21 @@ struct Cursor {
     index: usize,
     /// Where it starts in x.
     offset: usize,
-    /// Image, plane and line.
-    position: [usize; 3],
+    /// Its line.
+    line: Places,
 }
 
 impl Cursor {
     fn new(p: &Product, plan: &Plan, tile: usize) -> Self {
-        let (mut line, tile) = (tile / plan.line_tiles, tile % plan.line_tiles);
+        let (line, tile) = (tile / plan.line_tiles, tile % plan.line_tiles);
         let row = tile * plan.rows + tile.min(plan.longer);
         let index = line * p.rows[3].count + row;
-        let mut position = [0; 3];
-        let mut offset = row * p.rows[3].stride;
-        for (axis, place) in p.rows[..3].iter().zip(&mut position).rev() {
-            *place = line % axis.count;
-            line /= axis.count;
-            offset += *place * axis.stride;
-        }
+        let line = Places::new(&p.rows[..3], line);
         Self {
             tile,
             index,
-            offset,
-            position,
+            offset: line.offset + row * p.rows[3].stride,
+            line,
         }
     }
 
@@ -581,15 +578,7 @@ impl Cursor {
             return;
         }
         self.tile = 0;
-        self.offset -= p.rows[3].count * p.rows[3].stride;
-        for (axis, place) in p.rows[..3].iter().zip(&mut self.position).rev() {
-            *place += 1;
-            self.offset += axis.stride;
-            if *place < axis.count {
-                return;
-            }
-            *place = 0;
-            self.offset -= axis.count * axis.stride;
-        }
+        self.line.advance(&p.rows[..3]);
+        self.offset = self.line.offset;
     }
 }

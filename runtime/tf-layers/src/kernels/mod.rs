@@ -3,13 +3,14 @@
 #![allow(unsafe_code)]
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-pub(crate) mod amx;
+mod amx;
 pub(crate) mod block;
 pub(crate) mod blocking;
 pub(crate) mod depthwise;
 pub(crate) mod gemm;
 mod grid;
 pub(crate) mod pack;
+mod places;
 pub(crate) mod threads;
 mod tile;
 mod unroll;

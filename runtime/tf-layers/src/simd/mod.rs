@@ -34,12 +34,12 @@
 //! and vectors come only from tokens. That is why all operations on vectors are safe.
 #![allow(unsafe_code)]
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-use crate::kernels::amx;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -377,7 +377,7 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Isa::Amx => Isa::Avx512.is_available() && amx::tiles::is_available(),
+            Isa::Amx => Isa::Avx512.is_available() && amx::is_available(),
             #[cfg(all(target_arch = "x86_64", not(target_os = "linux")))]
             Isa::Amx => false,
             Isa::Neon => cfg!(target_arch = "aarch64"),

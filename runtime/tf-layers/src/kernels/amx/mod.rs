@@ -7,7 +7,7 @@
 
 #[cfg(test)]
 mod tests;
-pub(crate) mod tiles;
+mod tiles;
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -15,10 +15,11 @@ use std::ops::Range;
 use self::tiles::{COLUMNS, ROWS, STEP, STEP_BYTES, SUMS, Tiles};
 use super::block::Block;
 use super::blocking::{Parts, Piece};
-use super::gemm::{Axis, Product};
+use super::gemm::Product;
 use super::pack::{PANEL, packed_len};
+use super::places::Places;
 use super::threads::{SendPtr, Threads};
-use crate::activation::{self, Activation};
+use crate::activation::{self, InRegisters};
 use crate::aligned_bytes::AlignedBytes;
 use crate::simd::{Avx512, Isa, Simd, WithSimd};
 
@@ -211,7 +212,8 @@ impl WithSimd for Blocked<'_> {
                 let count = PAIR.min(end - row);
                 let mut starts = [self.p.x.as_ptr(); PAIR];
                 for start in &mut starts[..count] {
-                    *start = start.wrapping_add(places.next());
+                    *start = start.wrapping_add(places.offset);
+                    places.advance(&self.p.rows);
                 }
                 self.multiply(s, row, &starts[..count], infinite, &mut gathered);
                 self.activate(row, count);
@@ -437,13 +439,19 @@ impl Blocked<'_> {
             }
             None => (std::ptr::null(), 0),
         };
-        let (low, high) = p.activation.as_clamp().unwrap_or(Activation::UNBOUNDED);
-        let hard_swish = self.is_last() && p.activation == Activation::HardSwish;
+        let InRegisters {
+            low,
+            high,
+            hard_swish,
+            ..
+        } = p.activation.in_registers();
+        let is_last = self.is_last();
+        let hard_swish = is_last && hard_swish;
+        let bounded = is_last && (low > f32::NEG_INFINITY || high < f32::INFINITY);
         let bounds = [low, high].map(
             #[inline(always)]
             |x| s.splat(x),
         );
-        let bounded = self.is_last() && (low, high) != Activation::UNBOUNDED;
         // The vector at a row and a column, `count` elements of it.
         macro_rules! vector {
             ($row:expr, $column:expr, $count:expr) => {
@@ -487,8 +495,7 @@ impl Blocked<'_> {
     /// Applies the activation functions that `finish` does not compute to the block's columns of `rows` rows.
     unsafe fn activate(&self, row: usize, rows: usize) {
         let activation = self.p.activation;
-        if self.is_last() && activation != Activation::HardSwish && activation.as_clamp().is_none()
-        {
+        if self.is_last() && activation.in_registers().rest {
             let columns = self.pairs.start * PAIR..self.p.columns.min(self.pairs.end * PAIR);
             let (first, stride) = self.output(row, columns.start);
             // SAFETY: the caller's promise.
@@ -506,44 +513,4 @@ impl Blocked<'_> {
 #[inline(always)]
 fn has_nan<S: Simd>(s: S, x: S::F32) -> bool {
     s.any(s.not_equal(x, x))
-}
-
-/// Where the rows of a product start, one after the other.
-struct Places<'a> {
-    axes: &'a [Axis; 4],
-    position: [usize; 4],
-    offset: usize,
-}
-
-impl<'a> Places<'a> {
-    /// From row `row` on.
-    fn new(axes: &'a [Axis; 4], mut row: usize) -> Self {
-        let mut position = [0; 4];
-        let mut offset = 0;
-        for (axis, place) in axes.iter().zip(&mut position).rev() {
-            *place = row % axis.count;
-            row /= axis.count;
-            offset += *place * axis.stride;
-        }
-        Self {
-            axes,
-            position,
-            offset,
-        }
-    }
-
-    /// The offset of the row, before going on to the next one.
-    fn next(&mut self) -> usize {
-        let offset = self.offset;
-        for (axis, place) in self.axes.iter().zip(&mut self.position).rev() {
-            *place += 1;
-            self.offset += axis.stride;
-            if *place < axis.count {
-                break;
-            }
-            *place = 0;
-            self.offset -= axis.count * axis.stride;
-        }
-        offset
-    }
 }

@@ -1,7 +1,8 @@
 //! Products on tiles against sums in f64, also of sizes for which vectors are faster.
 
 use super::*;
-use crate::kernels::gemm::{Groups, Rows};
+use crate::activation::Activation;
+use crate::kernels::gemm::{Axis, Groups, Rows};
 use crate::kernels::pack::pack;
 use crate::kernels::product;
 

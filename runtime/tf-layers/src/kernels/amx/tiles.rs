@@ -9,9 +9,7 @@
 //! 2019.
 
 use std::arch::asm;
-use std::arch::x86_64::__cpuid_count;
 use std::marker::PhantomData;
-use std::sync::OnceLock;
 
 use crate::simd::Simd;
 
@@ -27,22 +25,6 @@ const TILE: usize = 1024;
 pub(super) const STEP_BYTES: usize = 3 * 2 * TILE;
 /// Floats of a row of the sums of two tiles side by side.
 pub(super) const SUMS: usize = 2 * COLUMNS;
-
-/// Whether the processor has tiles and their products of bfloat16, and the system lets this process use them.
-pub(crate) fn is_available() -> bool {
-    static AVAILABLE: OnceLock<bool> = OnceLock::new();
-    *AVAILABLE.get_or_init(|| {
-        // Intel 64 and IA-32 Architectures Software Developer's Manual, CPUID leaf 7: AMX-BF16 and AMX-TILE.
-        const FEATURES: u32 = 1 << 22 | 1 << 24;
-        // Linux's arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA): the registers of tiles take 8 KiB for each thread
-        // that is interrupted, so that a process has to ask for them.
-        const REQUEST: (libc::c_ulong, libc::c_ulong) = (0x1023, 18);
-        // SAFETY: the system call reads no memory, and fails on a system or a machine without tiles.
-        let permitted =
-            || unsafe { libc::syscall(libc::SYS_arch_prctl, REQUEST.0, REQUEST.1) } == 0;
-        !cfg!(miri) && __cpuid_count(7, 0).edx & FEATURES == FEATURES && permitted()
-    })
-}
 
 /// Shapes of the registers, in the form of the instruction `LDTILECFG`.
 #[repr(C, align(64))]
@@ -61,7 +43,7 @@ impl Tiles {
     /// Tiles of [`ROWS`] rows. Fewer would take no less time, as the columns have to be brought to the multipliers.
     ///
     /// # Safety
-    /// The machine [has](is_available) tiles, and this thread has no other ones in use.
+    /// The machine has tiles, and this thread has no other ones in use.
     pub(super) unsafe fn new() -> Self {
         let mut shapes = Shapes {
             palette: 1,

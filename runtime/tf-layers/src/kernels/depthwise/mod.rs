@@ -20,7 +20,7 @@ use super::grid::Grid;
 use super::product;
 use super::threads::{SendPtr, Threads};
 use super::unroll::unroll;
-use crate::activation::{Activation, hard_swish};
+use crate::activation::{Activation, InRegisters, hard_swish};
 use crate::simd::{Isa, Simd, WithSimd, dispatch};
 
 /// A depthwise convolution of `batch` NHWC images; `out` has `channels * multiplier` channels.
@@ -271,10 +271,12 @@ impl Part<'_> {
         let (in_channels, channels) = (layer.channels, layer.out_channels());
         let x_line = layer.dilations[0] * layer.input[1] * in_channels;
         let out_width = layer.output[1];
-        let (low, high) = layer.activation.as_clamp().unwrap_or(Activation::UNBOUNDED);
-        let hard_swish = layer.activation == Activation::HardSwish;
-        // What the tile does not compute in registers.
-        let rest = !hard_swish && layer.activation.as_clamp().is_none();
+        let InRegisters {
+            low,
+            high,
+            hard_swish,
+            rest,
+        } = layer.activation.in_registers();
         let span = ((B::WIDTH - 1) * layer.strides[1]
             + (layer.kernel[1] - 1) * layer.dilations[1]
             + 1) as isize;

@@ -20,7 +20,7 @@ use super::gemm::Rows;
 use super::product;
 use super::threads::{SendPtr, Threads};
 use super::unroll::unroll;
-use crate::activation::{Activation, hard_swish};
+use crate::activation::{Activation, InRegisters, hard_swish};
 use crate::simd::{Simd, WithSimd, dispatch};
 
 /// Where the tiles of a batch of images lie: line by line, image by image.
@@ -335,10 +335,12 @@ impl<Y: Points, X: Points> WithSimd for Output<'_, Y, X> {
             None if place.accumulate => (out.cast_const(), pixel),
             None => (std::ptr::null(), 0),
         };
-        let (low, high) = activation.as_clamp().unwrap_or(Activation::UNBOUNDED);
-        let hard_swish = activation == Activation::HardSwish;
-        // What the tile does not compute in registers.
-        let rest = !hard_swish && activation.as_clamp().is_none();
+        let InRegisters {
+            low,
+            high,
+            hard_swish,
+            rest,
+        } = activation.in_registers();
         for (row, tile) in self.tiles.clone().enumerate() {
             let (image, at) = self.geometry.position(tile);
             let rows = Y::M.min(output[0] - at[0] * Y::M);
