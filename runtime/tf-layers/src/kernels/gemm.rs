@@ -396,7 +396,7 @@ impl Product<'_> {
                         }
                     };
                     let mut activated = cursor.index;
-                    for _ in block..block_end {
+                    for index in block..block_end {
                         let rows = cursor.rows(plan);
                         tile.a = x.wrapping_add(cursor.offset + range.offset);
                         tile.c = out.wrapping_add(cursor.index * stride + column);
@@ -410,9 +410,13 @@ impl Product<'_> {
                             tile.residual = tile.c;
                         }
                         tile.ahead = tile.a.wrapping_add(rows * a_stride);
-                        if is_ahead {
-                            tile.ahead_step = rows * size_of::<f32>();
-                        }
+                        // Rows behind the last piece are another thread's, whose next layer would have to get them back.
+                        let is_followed = index + 1 < tiles.end || behind.is_some();
+                        tile.ahead_step = if is_ahead && is_followed {
+                            rows * size_of::<f32>()
+                        } else {
+                            0
+                        };
                         tile.next = next.wrapping_add(share.next());
                         // SAFETY: `run` bounded the largest offsets into all slices, the axes and ranges are within
                         // them, and the active instruction set is one that the machine has.

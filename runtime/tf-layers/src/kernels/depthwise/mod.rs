@@ -19,6 +19,7 @@ use super::block::Block;
 use super::grid::Grid;
 use super::product;
 use super::threads::{SendPtr, Threads};
+use super::tile::PANEL;
 use super::unroll::unroll;
 use crate::activation::{Activation, InRegisters, hard_swish};
 use crate::simd::{Isa, Simd, WithSimd, dispatch};
@@ -42,13 +43,15 @@ pub(crate) struct Depthwise<'a> {
     pub multiplier: usize,
 }
 
-/// Channels of a block. The core fetches neighbouring cache lines ahead, so that a block is many of them: with 64 channels
-/// layers take 1.04 to 1.2 times as long on Redwood Cove.
+/// Channels of a block, at most. The core fetches neighbouring cache lines ahead, so that a block is many of them: with 64
+/// channels layers take 1.04 to 1.2 times as long on Redwood Cove.
 const BLOCK: usize = 256;
 /// Below this number of multiply-adds (some 5 µs) a layer stays on one thread.
 const PARALLEL_WORK: usize = 100_000;
-/// Parts for each thread: more than one, so that a thread that is late leaves some to the others.
-const PARTS_PER_THREAD: usize = 2;
+/// A thread's lines are two parts, so that one that is late leaves the second to the others. The first is one in so many of
+/// its lines: a thread that is on time has then begun the second before others are done. What another one computes has to go
+/// there from this one's cache, and back in the next layer, which takes as long as the work.
+const FIRST_PART: usize = 4;
 
 impl Depthwise<'_> {
     fn out_channels(&self) -> usize {
@@ -103,28 +106,40 @@ impl Depthwise<'_> {
             return;
         }
         let blocks = channels.div_ceil(BLOCK);
-        let count = threads.count();
-        let wanted = if count > 1 && out.len() * taps >= PARALLEL_WORK {
-            PARTS_PER_THREAD * count
-        } else {
-            1
+        let block = channels.div_ceil(blocks).next_multiple_of(PANEL);
+        let blocks = channels.div_ceil(block);
+        let (workers, parts) = match threads.count() {
+            count if count > 1 && out.len() * taps >= PARALLEL_WORK => (count, 2),
+            _ => (1, 1),
         };
-        // Lines first, as the layers before and behind are cut; two of them, as tiles have two.
-        let pairs = out_height.div_ceil(2);
-        let grid = Grid::new(self.batch * pairs, blocks, wanted);
+        // Lines first, as the layers before and behind are cut: exactly where they are, if all threads have as many, else two
+        // together, as tiles have two.
+        let exact = (self.batch * out_height).is_multiple_of(workers);
+        let together = if exact { 1 } else { 2 };
+        let units = out_height.div_ceil(together);
+        let grid = Grid::new(self.batch * units, blocks, workers);
         let out = SendPtr(out.as_mut_ptr());
-        threads.run(grid.parts(), |part| {
-            for (mut of_part, blocks) in grid.part(part) {
+        threads.run(grid.parts() * parts, |index| {
+            for (of_thread, blocks) in grid.part(index / parts) {
+                let first = (of_thread.len() / FIRST_PART)
+                    .max(1)
+                    .next_multiple_of(3 - together);
+                let middle = of_thread.start + first.min(of_thread.len());
+                let mut of_part = match index % parts {
+                    _ if parts == 1 => of_thread,
+                    0 => of_thread.start..middle,
+                    _ => middle..of_thread.end,
+                };
                 while !of_part.is_empty() {
-                    let (image, first) = (of_part.start / pairs, of_part.start % pairs);
-                    let end = pairs.min(first + of_part.len());
-                    for block in blocks.clone() {
+                    let (image, first) = (of_part.start / units, of_part.start % units);
+                    let end = units.min(first + of_part.len());
+                    for index in blocks.clone() {
                         dispatch(Part {
                             layer: self,
                             x: self.x[image * image_in..].as_ptr(),
                             out: out.get().wrapping_add(image * image_out),
-                            lines: 2 * first..out_height.min(2 * end),
-                            channels: block * BLOCK..channels.min((block + 1) * BLOCK),
+                            lines: first * together..out_height.min(end * together),
+                            channels: index * block..channels.min((index + 1) * block),
                         });
                     }
                     of_part.start += end - first;
