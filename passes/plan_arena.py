@@ -52,14 +52,23 @@ def lives_of(function: FuncOp) -> dict[AllocOp, tuple[int, int]]:
 def plan_arena(function: FuncOp) -> None:
     """Write the offsets and the size of the arena into `function`."""
     lives = lives_of(function)
+    scratch = {value for call in calls_of(function) for value in call.scratch}
     packing = plan(
-        [Life(extent(bytes_of(op.memref)), begin, end) for op, (begin, end) in lives.items()]
+        [
+            Life(extent(bytes_of(op.memref)), begin, end, is_scratch=op.memref in scratch)
+            for op, (begin, end) in lives.items()
+        ]
     )
     for op, offset in zip(lives, packing.offsets, strict=True):
         op.attributes[rt.OFFSET] = DimsAttr.of([line(offset)])
     function.attributes[rt.ARENA] = DimsAttr.of([line(packing.arena)])
-    if scratch := thread_scratch(function):
-        function.attributes[rt.THREAD_SCRATCH] = IntegerAttr(scratch, i64)
+    if most := thread_scratch(function):
+        function.attributes[rt.THREAD_SCRATCH] = IntegerAttr(most, i64)
+
+
+def calls_of(function: FuncOp) -> list[rt.CallOp]:
+    """The calls of kernels."""
+    return [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
 
 
 def thread_scratch(function: FuncOp) -> int:
@@ -67,8 +76,8 @@ def thread_scratch(function: FuncOp) -> int:
 
     A kernel whose scratch grows with the batch does without that of further threads.
     """
-    calls = [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
-    scratch = [v for call in calls if call.kernel_name in PER_THREAD for v in call.scratch]
+    calls = [call for call in calls_of(function) if call.kernel_name in PER_THREAD]
+    scratch = [value for call in calls for value in call.scratch]
     sizes = [rt.elements(value) for value in scratch]
     return max((int(size) for size in sizes if size.is_static), default=0)
 

@@ -426,6 +426,18 @@ def test_a_static_buffer_lies_between_those_that_grow() -> None:
     assert plan(buffers).arena == widest_cut(buffers)
 
 
+def test_buffers_lie_around_the_middle_of_those_before() -> None:
+    """Each of two threads then writes what it wrote before; scratch is no thread's."""
+    chain = [Life((640, 640), 0, 1), Life((640, 640), 1, 2), Life((320, 320), 2, 3)]
+    chain += [Life((128, 128), 3, 4), Life((64, 0), 5, 5, is_scratch=True)]
+    offsets = plan(chain).offsets
+    middles = [offset[0] + life.size[0] / 2 for offset, life in zip(offsets, chain, strict=True)]
+    # To the cache line below.
+    assert middles[0] - 64 < middles[2] <= middles[0]
+    assert middles[1] - 64 < middles[3] <= middles[1]
+    assert offsets[4] == (0, 0)
+
+
 @pytest.mark.slow
 def test_ten_thousand_tasks_take_seconds() -> None:
     rng = np.random.default_rng(0)
