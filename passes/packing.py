@@ -127,12 +127,15 @@ class Packing:
 
 
 def around_middle(start: Extent, size: Extent, inner: Extent) -> Extent:
-    """Where `inner` bytes have the middle of `size` bytes at `start`, to the next cache line."""
+    """Where `inner` bytes have the middle of `size` bytes at `start`, to the next cache line.
+
+    As everywhere, the line in N is not negative at N = 0: so it is for a batch of no examples.
+    """
     one, scale = (
         (2 * begin + whole - part) // 2 // ALIGNMENT * ALIGNMENT
         for begin, whole, part in zip(start, size, inner, strict=True)
     )
-    return one, scale
+    return max(one, scale), scale
 
 
 def is_within(start: Extent, size: Extent, arena: Extent) -> bool:

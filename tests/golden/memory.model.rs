@@ -287,18 +287,18 @@ pub(crate) fn parts(
     pad(&Pad::new([n, 5, 3], [0, 3, 0], [0, 2, 0]), input, 0.5, out);
 
     // softmax
-    let softmax_0_2: Part<f32> = part(128 * n - 64, [4, 6]);
+    let softmax_0_2: Part<f32> = part(64 * n, [4, 6]);
     let out = arena.part_mut(softmax_0_2);
     softmax(threads, &SOFTMAX_0_2_2, y, out);
 
     // map
-    let map_0_2: Part<f32> = part(128 * n - 16, [2, 6]);
+    let map_0_2: Part<f32> = part(64 * n + 48, [2, 6]);
     let concat_0: Part<f32> = part(320 * n, [2, 12]);
     let (input, out) = arena.parts(map_0_2, concat_0);
     map_columns(threads, &Exp, [same(input)], &Columns::new(0, 6, 12), out);
 
     // copy
-    let copy: Part<f32> = part(128 * n - 64, [2, 6]);
+    let copy: Part<f32> = part(64 * n, [2, 6]);
     let (input, out) = arena.parts(copy, concat_0);
     copy_columns(&Columns::new(6, 6, 12), input, out);
 
