@@ -57,7 +57,7 @@ pub use avx2::Avx2;
 pub use avx512::Avx512;
 #[cfg(target_arch = "aarch64")]
 pub use neon::Neon;
-pub use peak::peak_gflops;
+pub use peak::{gflops, peak_gflops};
 pub use portable::Portable;
 #[cfg(feature = "portable4")]
 pub use portable::Portable4;
