@@ -148,7 +148,7 @@ class FunctionWriter:
         self._offsets: dict[SSAValue, Dim] = {}
         self._buffers: dict[Place, str] = {}
         self._pending: list[Buffer] = []
-        calls = [op for op in func.body.block.ops if isinstance(op, rt.CallOp)]
+        calls = rt.calls(func)
         self.scope_name = scope_of(name for op in calls for name in node_names(op)[:1])
         self.statements: list[Statement] = []
         self.writes_state = False

@@ -105,7 +105,7 @@ class LastModule:
         """The name of the first signature, and its kernel calls."""
         assert self.step is not None
         name, function = next(iter(functions(self.step.module).items()))
-        return name, [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
+        return name, rt.calls(function)
 
 
 def bench(model: Any, options: CompileOptions, batch: int, threads: int, seconds: float) -> Timing:

@@ -154,7 +154,7 @@ def plan_signatures(module: ModuleOp, ctx: CompilerContext) -> tuple[dict[str, P
         return {}, str(error)
     plans: dict[str, Plan] = {}
     for name, function in functions(module).items():
-        calls = sum(isinstance(op, rt.CallOp) for op in function.body.block.ops)
+        calls = len(rt.calls(function))
         arena = function.attributes[rt.ARENA]
         assert isinstance(arena, DimsAttr)
         plans[name] = Plan(flops.found[name], calls, str(arena.dims[0]))

@@ -35,6 +35,7 @@ from xdsl.dialects.builtin import (
     SymbolRefAttr,
     i1,
 )
+from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Dialect, Region, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -91,6 +92,11 @@ PRODUCTS = frozenset(
 
 POOLS = frozenset({"max_pool", "avg_pool"})
 """Kernels that have a distance between the pixels that they read, and between those they write."""
+
+
+def calls(function: FuncOp) -> list[CallOp]:
+    """The kernel calls of a function of buffers, in their order."""
+    return [op for op in function.body.block.ops if isinstance(op, CallOp)]
 
 
 def elements(value: SSAValue) -> Dim:

@@ -27,7 +27,7 @@ class Assignments:
     """Rewrites one function, assignment by assignment."""
 
     def __init__(self, function: FuncOp):
-        self.calls = [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
+        self.calls = rt.calls(function)
         self.position = {op: i for i, op in enumerate(self.calls)}
         self.touches: dict[SSAValue, list[rt.CallOp]] = {}
         for op in self.calls:

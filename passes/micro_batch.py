@@ -153,17 +153,12 @@ def examples_are_independent(function: FuncOp) -> bool:
     An input without a batch is the same for every part; an output has to have one.
     """
     operations = list(function.body.block.ops)
-    written = {root(out) for op in operations if isinstance(op, rt.CallOp) for out in op.outs}
+    written = {root(out) for op in rt.calls(function) for out in op.outs}
     return all(map(keeps_apart, operations)) and all(
         holds_examples_in_order(argument)
         for argument in function.args
         if has_examples(argument) or argument in written
     )
-
-
-def calls(function: FuncOp) -> list[rt.CallOp]:
-    """The calls of a function of buffers."""
-    return [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
 
 
 def weight_bytes(function: FuncOp) -> int:
@@ -176,7 +171,7 @@ def streamed_bytes(function: FuncOp, batch: int) -> int:
     """Bytes of the weights for whose arrival the products of a micro-batch wait."""
     streamed = {
         dict(op.named_ins)["rhs"]
-        for op in calls(function)
+        for op in rt.calls(function)
         if op.kernel_name == "matmul" and count(shape_of(op.outs[0])[:-1]).at(batch) < MANY_ROWS
     }
     return sum(bytes_of(value).at(batch) for value in streamed)
@@ -184,7 +179,7 @@ def streamed_bytes(function: FuncOp, batch: int) -> int:
 
 def written_bytes(function: FuncOp, batch: int) -> int:
     """Bytes that the calls of a micro-batch leave for later calls."""
-    return sum(bytes_of(value).at(batch) for op in calls(function) for value in op.outs)
+    return sum(bytes_of(value).at(batch) for op in rt.calls(function) for value in op.outs)
 
 
 def micro_batch(function: FuncOp) -> int | None:

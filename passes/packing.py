@@ -316,7 +316,7 @@ def share_middles(
             size = sizes[i]
             for j in reversed(by_begin[max(position - BEFORE, 0) : position]):
                 place = around_middle(offsets[j], sizes[j], size)
-                if lives[j].end >= lives[i].begin or not is_within(place, size, packing.arena):
+                if lives[j].overlaps(lives[i]) or not is_within(place, size, packing.arena):
                     continue
                 if all(are_disjoint(place, size, offsets[k], sizes[k]) for k in near[i]):
                     offsets[i] = place

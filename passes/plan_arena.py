@@ -52,7 +52,7 @@ def lives_of(function: FuncOp) -> dict[AllocOp, tuple[int, int]]:
 def plan_arena(function: FuncOp) -> None:
     """Write the offsets and the size of the arena into `function`."""
     lives = lives_of(function)
-    scratch = {value for call in calls_of(function) for value in call.scratch}
+    scratch = {value for call in rt.calls(function) for value in call.scratch}
     packing = plan(
         [
             Life(extent(bytes_of(op.memref)), begin, end, is_scratch=op.memref in scratch)
@@ -66,17 +66,12 @@ def plan_arena(function: FuncOp) -> None:
         function.attributes[rt.THREAD_SCRATCH] = IntegerAttr(most, i64)
 
 
-def calls_of(function: FuncOp) -> list[rt.CallOp]:
-    """The calls of kernels."""
-    return [op for op in function.body.block.ops if isinstance(op, rt.CallOp)]
-
-
 def thread_scratch(function: FuncOp) -> int:
     """The most elements of scratch that one thread needs.
 
     A kernel whose scratch grows with the batch does without that of further threads.
     """
-    calls = [call for call in calls_of(function) if call.kernel_name in PER_THREAD]
+    calls = [call for call in rt.calls(function) if call.kernel_name in PER_THREAD]
     scratch = [value for call in calls for value in call.scratch]
     sizes = [rt.elements(value) for value in scratch]
     return max((int(size) for size in sizes if size.is_static), default=0)

@@ -123,7 +123,7 @@ impl Depthwise<'_> {
             for (of_thread, blocks) in grid.part(index / parts) {
                 let first = (of_thread.len() / FIRST_PART)
                     .max(1)
-                    .next_multiple_of(3 - together);
+                    .next_multiple_of(2 / together);
                 let middle = of_thread.start + first.min(of_thread.len());
                 let mut of_part = match index % parts {
                     _ if parts == 1 => of_thread,
