@@ -16,7 +16,7 @@ use std::ops::Range;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use super::amx;
 use super::block::Block;
-use super::blocking::{PARTS_PER_THREAD, Parts, Piece, Plan, merge_rows};
+use super::blocking::{PARTS_PER_THREAD, Parts, Piece, Plan, is_cut_by_rows, merge_rows};
 use super::pack::packed_len;
 use super::places::Places;
 use super::product;
@@ -247,7 +247,8 @@ impl Product<'_> {
         let plan = Plan::new(&self, k, length, threads.count() > 1);
         let backwards = rows <= FEW_ROWS && takes_turns(self.packed);
         let cut = [plan.tiles, plan.column_groups];
-        let parts = Parts::new(&self, k, cut, threads, PARTS_PER_THREAD);
+        let by_rows = is_cut_by_rows(&self, k);
+        let parts = Parts::new(&self, k, cut, by_rows, threads, PARTS_PER_THREAD);
         threads.run(parts.count(), |part| {
             let mut pieces = parts.get(part).peekable();
             while let Some(piece) = pieces.next() {

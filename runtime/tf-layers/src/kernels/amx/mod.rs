@@ -1,9 +1,9 @@
 //! Matrix products on Intel AMX, whose factors are sums of three numbers of bfloat16: see [`tiles`].
 //!
-//! A block of the weights whose parts fit the second-level cache is split and meets all rows; two tiles of rows are split and
-//! meet all columns of the block. So a product of some hundred rows and columns spends an eighth of its time on the parts,
-//! which are therefore neither in the file of the weights, where they would take half as much space again, nor kept in
-//! memory.
+//! A block of one factor is split into these parts and stays in the second-level cache; the other one goes by, two tiles at a
+//! time in chunks of k that stay in the first-level cache, each of which meets the whole block. So a product of some hundred
+//! rows and columns spends an eighth of its time on the parts, which are therefore neither in the file of the weights, where
+//! they would take half as much space again, nor kept in memory.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ mod tiles;
 use std::cell::RefCell;
 use std::ops::Range;
 
-use self::tiles::{COLUMNS, ROWS, STEP, STEP_BYTES, SUMS, Tiles};
+use self::tiles::{Ahead, COLUMNS, ROWS, STEP, STEP_BYTES, SUMS, Tiles};
 use super::block::Block;
 use super::blocking::{Parts, Piece};
 use super::gemm::Product;
@@ -23,26 +23,27 @@ use crate::activation::{self, InRegisters};
 use crate::aligned_bytes::AlignedBytes;
 use crate::simd::{Avx512, Isa, Simd, WithSimd};
 
-/// The most k of a block: the sums of more are added up in the output.
-const BLOCK_K: usize = 512;
-/// The most k of two tiles of rows whose parts stay in the first-level cache, 24 KiB.
+/// The most k of two tiles whose parts stay in the first-level cache, 24 KiB.
 const CHUNK_K: usize = 128;
 /// The most elements of a block, 6 bytes each.
 const BLOCK: usize = 128 * 1024;
+/// The least k of a block, if a product has as many: the sums of several blocks are added up in the output.
+const BLOCK_K: usize = 512;
+/// The most pairs of tiles of rows that stay in the cache. Weights that go by write a few columns of all rows at once, which with
+/// more rows takes longer than they save.
+const ROW_PAIRS: usize = 12;
 /// Rows, and columns, of two tiles.
 const PAIR: usize = 2 * ROWS;
 const _: () = assert!(PAIR == SUMS && COLUMNS == PANEL);
-/// Bytes of the parts of two tiles of rows, of the parts of a block, of the sums of two tiles of rows and the columns of a
-/// block of several chunks, and of what the sums of these columns begin with.
-const ROWS_BYTES: usize = CHUNK_K / STEP * STEP_BYTES;
-const WEIGHTS_BYTES: usize = BLOCK / (PAIR * STEP) * STEP_BYTES;
+/// Bytes of the parts of a block, of the parts of a chunk that goes by, and of its sums with a block of several chunks.
+const BLOCK_BYTES: usize = BLOCK / (PAIR * STEP) * STEP_BYTES;
+const CHUNK_BYTES: usize = CHUNK_K / STEP * STEP_BYTES;
 const SUMS_BYTES: usize = BLOCK / CHUNK_K * PAIR * size_of::<f32>();
-const SEEDS_BYTES: usize = BLOCK / STEP * size_of::<f32>();
 
 thread_local! {
     /// Scratch memory of 0.9 MiB, of which a product touches what it needs.
     static MEMORY: RefCell<AlignedBytes> = RefCell::new(AlignedBytes::zeroed(
-        ROWS_BYTES + WEIGHTS_BYTES + SUMS_BYTES + SEEDS_BYTES
+        BLOCK_BYTES + CHUNK_BYTES + SUMS_BYTES
     ));
 }
 
@@ -60,9 +61,18 @@ pub(super) struct Plan {
     /// Pairs of tiles of rows, and of columns.
     row_pairs: usize,
     column_pairs: usize,
-    /// K of a block, a multiple of a step or all, and its pairs of tiles of columns.
+    /// Whether it is rows that stay in the cache while weights go by.
+    rows_stay: bool,
+    /// K of a block, a multiple of a step or all, and its pairs of tiles.
     block_k: usize,
     block_pairs: usize,
+}
+
+/// How many pairs of tiles a block has of `pairs`, and how much of `k`.
+fn block(pairs: usize, k: usize) -> [usize; 2] {
+    let most_k = (BLOCK / (PAIR * pairs) / STEP * STEP).max(BLOCK_K);
+    let block_k = k.div_ceil(k.div_ceil(most_k)).next_multiple_of(STEP);
+    [(BLOCK / (PAIR * block_k)).clamp(1, pairs), block_k]
 }
 
 impl Plan {
@@ -75,39 +85,66 @@ impl Plan {
         plan.is_faster(p.columns).then_some(plan)
     }
 
-    /// For rows of `k` elements, some.
+    /// For rows of `k` elements, with the factor in the cache whose parts take less time so.
     fn cut(p: &Product, k: usize) -> Self {
-        let rows = p.rows();
-        let column_pairs = p.columns.div_ceil(PAIR);
-        let block_k = k.div_ceil(k.div_ceil(BLOCK_K)).next_multiple_of(STEP);
-        Self {
-            k,
-            rows,
-            row_pairs: rows.div_ceil(PAIR),
-            column_pairs,
-            block_k,
-            block_pairs: (BLOCK / (PAIR * block_k)).min(column_pairs),
+        let plans = [true, false].map(|rows_stay| Self::with(p, k, rows_stay));
+        let [rows, columns] = plans.each_ref().map(|plan| plan.split_cost(p.columns));
+        let [rows_stay, columns_stay] = plans;
+        if rows_stay.row_pairs <= ROW_PAIRS && rows < columns {
+            rows_stay
+        } else {
+            columns_stay
         }
     }
 
-    /// By a model that was fitted to 128 products of 32 to 3136 rows and 32 to 1024 columns on a Xeon of family 6, model 167,
-    /// which runs at 2.6 GHz during products of tiles and at 3.3 GHz else. Costs are in picoseconds.
+    /// For rows of `k` elements, with blocks of the rows or of the columns in the cache.
+    fn with(p: &Product, k: usize, rows_stay: bool) -> Self {
+        let rows = p.rows();
+        let (row_pairs, column_pairs) = (rows.div_ceil(PAIR), p.columns.div_ceil(PAIR));
+        let [block_pairs, block_k] = block(if rows_stay { row_pairs } else { column_pairs }, k);
+        Self {
+            k,
+            rows,
+            row_pairs,
+            column_pairs,
+            rows_stay,
+            block_k,
+            block_pairs,
+        }
+    }
+
+    /// The time in which both factors are split, in picoseconds.
+    fn split_cost(&self, columns: usize) -> f64 {
+        /// For each element of a block, and for each one that goes by.
+        const STAYS: f64 = 305.0;
+        const BY: f64 = 162.0;
+        let (rows, columns) = (self.rows, columns.next_multiple_of(COLUMNS));
+        let (stay, pairs, by) = if self.rows_stay {
+            (rows, self.row_pairs, columns)
+        } else {
+            (columns, self.column_pairs, rows)
+        };
+        let times = pairs.div_ceil(self.block_pairs);
+        let k = self.k.next_multiple_of(STEP) as f64;
+        (stay as f64 * STAYS + (by * times) as f64 * BY) * k
+    }
+
+    /// By a model that was fitted to 150 products of 32 to 3136 rows and 24 to 1024 columns, whose weights came from the
+    /// third-level cache, on a Xeon of family 6, model 167, which runs at 2.6 GHz during products of tiles and at 3.3 GHz else.
     fn is_faster(&self, columns: usize) -> bool {
-        /// For each product, element that is split, and sum.
-        const TILES: [f64; 3] = [6.4, 170.0, 42.0];
-        /// For each product and sum without tiles.
-        const WITHOUT: [f64; 2] = [10.6, 51.0];
-        /// What wins less is not worth that the layers behind it begin at the lower frequency.
-        const WORTH: f64 = 0.8;
+        /// Picoseconds for each product, and sum.
+        const TILES: [f64; 2] = [6.4, 19.0];
+        /// The same without tiles.
+        const WITHOUT: [f64; 2] = [10.6, 10.0];
+        /// What wins less is not worth that the layers behind it begin at the lower frequency, and that two threads that share
+        /// weights read each other's columns: MobileNets take 0.97 of the time on one thread and 1.03 on two.
+        const WORTH: f64 = 0.85;
         let padded_columns = columns.next_multiple_of(COLUMNS) as f64;
         let padded_k = self.k.next_multiple_of(STEP) as f64;
-        let padded = self.rows.next_multiple_of(ROWS) as f64 * padded_columns;
         let (rows, k) = (self.rows as f64, self.k as f64);
-        let times = self.column_pairs.div_ceil(self.block_pairs) as f64;
-        // Two threads that share the rows both split all weights. The choice does not depend on the number of threads.
-        let split = (rows * times + 2.0 * padded_columns) * padded_k;
+        let padded = self.rows.next_multiple_of(ROWS) as f64 * padded_columns;
         let sums = padded * self.k.div_ceil(self.block_k) as f64;
-        let cost = padded * padded_k * TILES[0] + split * TILES[1] + sums * TILES[2];
+        let cost = padded * padded_k * TILES[0] + sums * TILES[1] + self.split_cost(columns);
         let sums = rows * padded_columns;
         cost < WORTH * (sums * k * WITHOUT[0] + sums * WITHOUT[1])
     }
@@ -117,8 +154,9 @@ impl Plan {
     /// # Safety
     /// The product's lengths fit, and no other thread has to do with its elements of `out`; the machine has AMX.
     pub(super) unsafe fn run(&self, p: &Product, threads: &Threads, out: SendPtr<f32>) {
-        // One part for each thread, as each splits what it needs.
-        let parts = Parts::new(p, self.k, [self.row_pairs, self.column_pairs], threads, 1);
+        // What goes by is shared out. One part for each thread, as each splits what stays.
+        let cut = [self.row_pairs, self.column_pairs];
+        let parts = Parts::new(p, self.k, cut, !self.rows_stay, threads, 1);
         threads.run(parts.count(), |part| {
             for piece in parts.get(part) {
                 // SAFETY: the caller's promise; the parts are disjoint.
@@ -132,29 +170,32 @@ impl Plan {
     /// # Safety
     /// The product's lengths fit; no other thread writes these elements of `out`.
     unsafe fn piece(&self, p: &Product, piece: Piece, out: *mut f32) {
+        let (stay, by) = if self.rows_stay {
+            (piece.tiles, piece.column_groups)
+        } else {
+            (piece.column_groups, piece.tiles)
+        };
         MEMORY.with_borrow_mut(|memory| {
-            let (rows, rest) = memory.bytes_mut().split_at_mut(ROWS_BYTES);
-            let (weights, rest) = rest.split_at_mut(WEIGHTS_BYTES);
-            let (sums, seeds) = rest.split_at_mut(SUMS_BYTES);
+            let (block, rest) = memory.bytes_mut().split_at_mut(BLOCK_BYTES);
+            let (chunk, sums) = rest.split_at_mut(CHUNK_BYTES);
             let memory = Memory {
-                rows: rows.as_mut_ptr(),
-                weights: weights.as_mut_ptr(),
+                block: block.as_mut_ptr(),
+                chunk: chunk.as_mut_ptr(),
                 sums: sums.as_mut_ptr().cast(),
-                seeds: seeds.as_mut_ptr().cast(),
             };
             // SAFETY: the caller's promise; this thread computes no other product meanwhile, as it borrows the memory.
             let tiles = unsafe { Tiles::new() };
-            let mut first = piece.column_groups.start;
-            while first < piece.column_groups.end {
-                let end = (first + self.block_pairs).min(piece.column_groups.end);
+            let mut first = stay.start;
+            while first < stay.end {
+                let end = (first + self.block_pairs).min(stay.end);
                 for k in (0..self.k).step_by(self.block_k) {
                     let block = Blocked {
                         plan: self,
                         p,
                         group: piece.group,
                         k: k..self.k.min(k + self.block_k),
-                        pairs: first..end,
-                        row_pairs: piece.tiles.clone(),
+                        stay: first..end,
+                        by: by.clone(),
                         out,
                         tiles: &tiles,
                         memory: &memory,
@@ -168,66 +209,93 @@ impl Plan {
     }
 }
 
-/// Scratch memory: parts of rows and of weights, sums of pairs of tiles, and what the columns' sums begin with.
+/// Scratch memory: parts of a block and of a chunk, and the sums of the chunk with each pair of tiles of the block.
 struct Memory {
-    rows: *mut u8,
-    weights: *mut u8,
+    block: *mut u8,
+    chunk: *mut u8,
     sums: *mut f32,
-    seeds: *mut f32,
 }
 
-/// A block of the weights, and the rows that meet it. Made in `Plan::piece` only, whose caller promises that the lengths fit;
-/// `Plan::cut` chose a size whose parts the memory holds.
+/// A block, and what meets it. Made in `Plan::piece` only, whose caller promises that the lengths fit; `Plan::cut` chose a
+/// size whose parts the memory holds.
 struct Blocked<'a> {
     plan: &'a Plan,
     p: &'a Product<'a>,
     group: usize,
     k: Range<usize>,
-    /// Pairs of tiles of columns, and of rows.
-    pairs: Range<usize>,
-    row_pairs: Range<usize>,
+    /// Pairs of tiles of the block, and of what goes by.
+    stay: Range<usize>,
+    by: Range<usize>,
     out: *mut f32,
     tiles: &'a Tiles,
     memory: &'a Memory,
 }
 
+/// Two tiles of a factor, or less at its end.
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
+enum Pair {
+    /// Where the rows start in the first group, and how many there are.
+    Rows([*const f32; PAIR], usize),
+    Columns(Range<usize>),
+}
+
 /// The elements of a row that do not lie side by side, copied.
 #[repr(align(64))]
-struct Gathered([f32; BLOCK_K]);
+struct Gathered([f32; CHUNK_K]);
 
 impl WithSimd for Blocked<'_> {
     type Output = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let mut gathered = Gathered([0.0; BLOCK_K]);
-        let mut row = self.row_pairs.start * PAIR;
-        let end = (self.row_pairs.end * PAIR).min(self.plan.rows);
-        let mut places = Places::new(&self.p.rows, row);
+        let rows_stay = self.plan.rows_stay;
         // SAFETY: see above.
         unsafe {
-            let infinite = self.split_weights(s);
-            self.write_seeds();
-            while row < end {
-                let count = PAIR.min(end - row);
-                let mut starts = [self.p.x.as_ptr(); PAIR];
-                for start in &mut starts[..count] {
-                    *start = start.wrapping_add(places.offset);
-                    places.advance(&self.p.rows);
+            let infinite = self.split_block(s);
+            for by in self.by.clone() {
+                let pair = self.pair(!rows_stay, by);
+                let mut finite = s.zero();
+                for k in self.chunks() {
+                    finite = finite + self.split(s, &pair, k.clone(), self.memory.chunk);
+                    let ahead = self.ahead(&pair, by, &k);
+                    self.multiply(s, by, k, ahead, has_nan(s, finite), infinite);
                 }
-                self.multiply(s, row, &starts[..count], infinite, &mut gathered);
-                self.activate(row, count);
-                row += count;
+                self.activate(by);
             }
         }
     }
 }
 
 impl Blocked<'_> {
-    /// The block's part of panel `index` of the weights.
-    fn panel(&self, index: usize) -> *const f32 {
+    /// The ranges of k whose products are summed after one another.
+    fn chunks(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let Range { start, end } = self.k;
+        let all = end - start;
+        let chunk = all.div_ceil(all.div_ceil(CHUNK_K)).next_multiple_of(STEP);
+        (start..end)
+            .step_by(chunk)
+            .map(move |k| k..end.min(k + chunk))
+    }
+
+    /// Pair `index` of rows or of columns.
+    fn pair(&self, rows: bool, index: usize) -> Pair {
+        if !rows {
+            return Pair::Columns(self.columns(index..index + 1));
+        }
+        let rows = self.rows(index..index + 1);
+        let mut starts = [self.p.x.as_ptr(); PAIR];
+        let mut places = Places::new(&self.p.rows, rows.start);
+        for start in &mut starts[..rows.len()] {
+            *start = start.wrapping_add(places.offset);
+            places.advance(&self.p.rows);
+        }
+        Pair::Rows(starts, rows.len())
+    }
+
+    /// Panel `index` of the weights, from `k` on.
+    fn panel(&self, index: usize, k: usize) -> *const f32 {
         let matrix = self.group * packed_len(self.plan.k, self.p.columns);
-        let panel = (index * self.plan.k + self.k.start) * PANEL;
+        let panel = (index * self.plan.k + k) * PANEL;
         self.p.packed.as_ptr().wrapping_add(matrix + panel)
     }
 
@@ -238,122 +306,156 @@ impl Blocked<'_> {
         (self.out.wrapping_add(offset), stride)
     }
 
-    /// The columns of a pair of tiles.
-    fn columns(&self, pair: usize) -> Range<usize> {
-        pair * PAIR..self.p.columns.min((pair + 1) * PAIR)
+    /// The rows of pairs of tiles.
+    fn rows(&self, pairs: Range<usize>) -> Range<usize> {
+        pairs.start * PAIR..self.plan.rows.min(pairs.end * PAIR)
     }
 
-    /// Bytes of the parts of a pair of tiles of columns.
+    /// The columns of pairs of tiles.
+    fn columns(&self, pairs: Range<usize>) -> Range<usize> {
+        pairs.start * PAIR..self.p.columns.min(pairs.end * PAIR)
+    }
+
+    /// Bytes of the parts of a pair of tiles of the block.
     fn pair_bytes(&self) -> usize {
         self.k.len().div_ceil(STEP) * STEP_BYTES
     }
 
-    /// Writes the weights' parts. Returns a bit for each pair of tiles, of those that are not finite.
+    /// Writes the block's parts. Returns a bit for each pair of tiles, of those that are not finite.
     ///
     /// # Safety
     /// Of all functions here: the block is as [`Blocked`] says.
     #[inline(always)]
-    unsafe fn split_weights<S: Simd>(&self, s: S) -> u128 {
+    unsafe fn split_block<S: Simd>(&self, s: S) -> u128 {
         const { assert!(BLOCK / (PAIR * STEP) <= 128) };
         let mut infinite = 0;
-        for (index, pair) in self.pairs.clone().enumerate() {
-            for tile in 0..self.columns(pair).len().div_ceil(COLUMNS) {
-                let panel = self.panel(2 * pair + tile);
+        for (index, pair) in self.stay.clone().enumerate() {
+            let pair = self.pair(self.plan.rows_stay, pair);
+            let to = self.memory.block.wrapping_add(index * self.pair_bytes());
+            let mut finite = s.zero();
+            for k in self.chunks() {
+                let to = to.wrapping_add((k.start - self.k.start) / STEP * STEP_BYTES);
                 // SAFETY: the caller's promise.
-                let finite = unsafe {
-                    let to = self.memory.weights.add(index * self.pair_bytes());
-                    tiles::write_panel(s, panel, self.k.len(), to, tile)
-                };
-                infinite |= u128::from(has_nan(s, finite)) << index;
+                finite = finite + unsafe { self.split(s, &pair, k, to) };
             }
+            infinite |= u128::from(has_nan(s, finite)) << index;
         }
         infinite
     }
 
-    /// Writes what the columns' sums begin with: the bias, or zeros.
-    ///
-    /// Once for all rows: a tile register that is loaded from what was just written waits for all that was written before,
-    /// the output among it.
-    unsafe fn write_seeds(&self) {
-        let first = self.pairs.start * PAIR;
-        for column in first..self.pairs.end * PAIR {
-            let seed = match self.bias() {
-                Some(bias) if column < self.p.columns => bias[column],
-                _ => 0.0,
-            };
-            // SAFETY: the caller's promise.
-            unsafe { *self.memory.seeds.add(column - first) = seed };
+    /// Writes the parts of a chunk of k of a pair of tiles. Returns a vector with NaN if a number is NaN or infinite.
+    #[inline(always)]
+    unsafe fn split<S: Simd>(&self, s: S, pair: &Pair, k: Range<usize>, to: *mut u8) -> S::F32 {
+        let mut finite = s.zero();
+        match pair {
+            Pair::Rows(starts, count) => {
+                let mut gathered = Gathered([0.0; CHUNK_K]);
+                for (index, start) in starts[..*count].iter().enumerate() {
+                    // SAFETY: the caller's promise.
+                    finite = finite
+                        + unsafe {
+                            let x = self.row(*start, k.clone(), &mut gathered);
+                            tiles::write_row(s, x, k.len(), to, index)
+                        };
+                }
+            }
+            Pair::Columns(columns) => {
+                for tile in 0..columns.len().div_ceil(COLUMNS) {
+                    let panel = self.panel(columns.start / PANEL + tile, k.start);
+                    // SAFETY: the caller's promise.
+                    finite = finite + unsafe { tiles::write_panel(s, panel, k.len(), to, tile) };
+                }
+            }
         }
+        finite
     }
 
-    /// The bias of the group's columns, which is added with the first k.
-    fn bias(&self) -> Option<&[f32]> {
-        let [_, _, group_out] = self.p.distances();
-        let bias = self.p.bias.filter(|_| self.k.start == 0)?;
-        Some(&bias[self.group * group_out..])
-    }
-
-    /// Computes the rows that start at `starts` in the first group, of which `row` is the first in the output. `infinite` is
-    /// of the weights.
+    /// Multiplies chunk `k` of the pair `by`, whose parts were just written, with the block. `is_infinite` is of the pair up to
+    /// there, `infinite` of the block.
     #[inline(always)]
     unsafe fn multiply<S: Simd>(
         &self,
         s: S,
-        row: usize,
-        starts: &[*const f32],
+        by: usize,
+        k: Range<usize>,
+        ahead: Ahead,
+        is_infinite: bool,
         infinite: u128,
-        gathered: &mut Gathered,
     ) {
-        let Memory {
-            rows,
-            weights,
-            sums,
-            seeds,
-        } = *self.memory;
-        let k = self.k.len();
-        let chunk = k.div_ceil(k.div_ceil(CHUNK_K)).next_multiple_of(STEP);
-        let mut finite = s.zero();
-        for from in (0..k).step_by(chunk) {
-            let to = k.min(from + chunk);
+        let Memory { block, chunk, sums } = *self.memory;
+        let steps = k.len().div_ceil(STEP);
+        let from = (k.start - self.k.start) / STEP * STEP_BYTES;
+        let (is_first, is_last) = (k.start == self.k.start, k.end == self.k.end);
+        let by = by..by + 1;
+        for (index, stay) in self.stay.clone().enumerate() {
+            let stay = stay..stay + 1;
+            let part = block.wrapping_add(index * self.pair_bytes() + from);
+            let (rows, columns, factors) = if self.plan.rows_stay {
+                (self.rows(stay), self.columns(by.clone()), [part, chunk])
+            } else {
+                (self.rows(by.clone()), self.columns(stay), [chunk, part])
+            };
+            // With one chunk nothing waits for another one.
+            let sums = sums.wrapping_add(if is_first && is_last {
+                0
+            } else {
+                index * PAIR * SUMS
+            });
             // SAFETY: the caller's promise.
             unsafe {
-                for (index, start) in starts.iter().enumerate() {
-                    let x = self.row(*start, from..to, gathered);
-                    finite = finite + tiles::write_row(s, x, to - from, rows, index);
-                }
-                for (index, pair) in self.pairs.clone().enumerate() {
-                    let columns = self.columns(pair);
-                    // With one chunk nothing waits for another one.
-                    let sums = sums.add(if chunk < k { index * PAIR * SUMS } else { 0 });
-                    let seed = match from {
-                        0 => (seeds.add(index * PAIR).cast_const(), 0),
-                        _ => (sums.cast_const(), SUMS),
-                    };
-                    let at = index * self.pair_bytes() + from / STEP * STEP_BYTES;
-                    self.tiles.multiply(
-                        [starts.len().div_ceil(ROWS), columns.len().div_ceil(COLUMNS)],
-                        (to - from).div_ceil(STEP),
-                        rows,
-                        weights.add(at),
-                        seed,
-                        sums,
-                    );
-                    if to < k {
-                        continue;
+                self.tiles.multiply(
+                    [rows.len().div_ceil(ROWS), columns.len().div_ceil(COLUMNS)],
+                    steps,
+                    factors.map(<*mut u8>::cast_const),
+                    sums,
+                    !is_first,
+                    ahead.behind(index * steps),
+                );
+                if is_last {
+                    if is_infinite || infinite >> index & 1 != 0 {
+                        self.multiply_rows(s, rows.clone(), columns.clone(), sums);
                     }
-                    if has_nan(s, finite) || infinite >> index & 1 != 0 {
-                        for (index, start) in starts.iter().enumerate() {
-                            let x = self.row(*start, 0..k, gathered);
-                            self.multiply_row(s, x, columns.clone(), sums.add(index * SUMS));
-                        }
-                    }
-                    self.finish(s, sums, row, starts.len(), columns);
+                    self.finish(s, sums, rows, columns);
                 }
             }
         }
     }
 
-    /// The elements `k` of a row, counted from the block's first: where they are, if side by side, else in `gathered`.
+    /// The chunk behind chunk `k` of the pair `by`: of the same pair or of the next one. That of a row whose elements do not
+    /// lie side by side is elsewhere.
+    fn ahead(&self, pair: &Pair, by: usize, k: &Range<usize>) -> Ahead {
+        let (pairs, k) = if k.end < self.k.end {
+            (0, k.end)
+        } else {
+            (1, self.k.start)
+        };
+        // Of the weights a line of the cache is one k of a panel, of the rows it is that much of one of them.
+        match pair {
+            Pair::Columns(_) => Ahead {
+                from: self.panel(2 * (by + pairs), k),
+                beside: self.plan.k * PANEL,
+                step: Ahead::LINES * PANEL,
+            },
+            Pair::Rows(starts, _) => {
+                let stride = self.p.rows[3].stride;
+                Ahead {
+                    from: self
+                        .of_group(starts[0])
+                        .wrapping_add(pairs * PAIR * stride + k),
+                    beside: stride,
+                    step: 2 * stride,
+                }
+            }
+        }
+    }
+
+    /// Where a row of the group starts, given that of the first one.
+    fn of_group(&self, start: *const f32) -> *const f32 {
+        let [group_x, _, _] = self.p.distances();
+        start.wrapping_add(self.group * group_x)
+    }
+
+    /// The elements `k` of a row: where they are, if side by side, else in `gathered`.
     #[inline(always)]
     unsafe fn row(
         &self,
@@ -362,14 +464,13 @@ impl Blocked<'_> {
         gathered: &mut Gathered,
     ) -> *const f32 {
         let p = self.p;
-        let [group_x, _, _] = p.distances();
-        let row = start.wrapping_add(self.group * group_x);
+        let row = self.of_group(start);
         if p.segment == self.plan.k {
-            return row.wrapping_add(self.k.start + k.start);
+            return row.wrapping_add(k.start);
         }
         let [depth, height, width] = p.taps;
         let all = k.len();
-        let (mut k, end) = (self.k.start + k.start, self.k.start + k.end);
+        let Range { start: mut k, end } = k;
         let mut length = 0;
         while k < end {
             let (tap, within) = (k / p.segment, k % p.segment);
@@ -381,7 +482,7 @@ impl Blocked<'_> {
             if count == all {
                 return from;
             }
-            // SAFETY: the caller's promise, and a block has no more than `BLOCK_K` elements of a row.
+            // SAFETY: the caller's promise, and a chunk has no more than `CHUNK_K` elements of a row.
             unsafe {
                 std::ptr::copy_nonoverlapping(from, gathered.0[length..].as_mut_ptr(), count);
             }
@@ -391,42 +492,57 @@ impl Blocked<'_> {
         gathered.0.as_ptr()
     }
 
-    /// A row of sums without tiles: infinity has no parts, and the sums of a row with infinity or NaN are NaN.
+    /// Sums without tiles: infinity has no parts, and the sums of a row with infinity or NaN are NaN.
     #[inline(always)]
-    unsafe fn multiply_row<S: Simd>(
+    unsafe fn multiply_rows<S: Simd>(
         &self,
         s: S,
-        x: *const f32,
+        rows: Range<usize>,
         columns: Range<usize>,
         sums: *mut f32,
     ) {
-        for (index, column) in columns.clone().step_by(COLUMNS).enumerate() {
-            let panel = self.panel(column / PANEL);
-            let count = COLUMNS.min(columns.end - column);
-            let mut sum = match self.bias() {
-                Some(bias) => s.load_partial(&bias[column..][..count]),
-                None => s.zero(),
-            };
-            // SAFETY: the caller's promise.
-            unsafe {
-                for k in 0..self.k.len() {
-                    sum = s.mul_add(s.splat(*x.add(k)), s.load_ptr(panel.add(k * PANEL)), sum);
+        let mut gathered = Gathered([0.0; CHUNK_K]);
+        let mut places = Places::new(&self.p.rows, rows.start);
+        for row in 0..rows.len() {
+            let start = self.p.x.as_ptr().wrapping_add(places.offset);
+            places.advance(&self.p.rows);
+            for chunk in self.chunks() {
+                // SAFETY: the caller's promise.
+                let x = unsafe { self.row(start, chunk.clone(), &mut gathered) };
+                for column in columns.clone().step_by(COLUMNS) {
+                    let panel = self.panel(column / PANEL, chunk.start);
+                    let to = sums.wrapping_add(row * SUMS + column - columns.start);
+                    // SAFETY: as above.
+                    unsafe {
+                        let mut sum = if chunk.start == self.k.start {
+                            s.zero()
+                        } else {
+                            s.load_ptr(to)
+                        };
+                        for k in 0..chunk.len() {
+                            sum = s.mul_add(
+                                s.splat(*x.add(k)),
+                                s.load_ptr(panel.add(k * PANEL)),
+                                sum,
+                            );
+                        }
+                        s.store_ptr(sum, to);
+                    }
                 }
-                s.store_ptr(sum, sums.add(index * COLUMNS));
             }
         }
     }
 
-    /// Writes the sums of some columns of `count` rows from `row` on to the output, with what comes after them.
+    /// Writes the sums of some rows and columns to the output, with what comes after them.
     #[inline(always)]
     unsafe fn finish<S: Simd>(
         &self,
         s: S,
         sums: *const f32,
-        row: usize,
-        count: usize,
+        rows: Range<usize>,
         columns: Range<usize>,
     ) {
+        let (row, count) = (rows.start, rows.len());
         let p = self.p;
         let (to, stride) = self.output(row, columns.start);
         let [_, _, group_out] = p.distances();
@@ -454,11 +570,11 @@ impl Blocked<'_> {
         );
         // The vector at a row and a column, `count` elements of it.
         macro_rules! vector {
-            ($row:expr, $column:expr, $count:expr) => {
+            ($row:expr, $column:expr, $count:expr, $bias:expr) => {
                 // SAFETY: the caller's promise.
                 unsafe {
                     let (row, column, count) = ($row, $column, $count);
-                    let mut sum = s.load_ptr(sums.add(row * SUMS + column));
+                    let mut sum = s.load_ptr(sums.add(row * SUMS + column)) + $bias;
                     if !residual.is_null() {
                         let residual = residual.add(row * residual_stride + column);
                         sum = sum + s.load_ptr_partial(residual, count);
@@ -478,28 +594,47 @@ impl Blocked<'_> {
                 }
             };
         }
+        let bias = |column: usize, count: usize| match self.bias() {
+            Some(bias) => s.load_partial(&bias[columns.start + column..][..count]),
+            None => s.zero(),
+        };
         if columns.len() == SUMS {
+            let bias = [bias(0, S::LANES), bias(COLUMNS, S::LANES)];
             for row in 0..count {
-                vector!(row, 0, S::LANES);
-                vector!(row, COLUMNS, S::LANES);
+                vector!(row, 0, S::LANES, bias[0]);
+                vector!(row, COLUMNS, S::LANES, bias[1]);
             }
         } else {
-            for row in 0..count {
-                for column in (0..columns.len()).step_by(COLUMNS) {
-                    vector!(row, column, COLUMNS.min(columns.len() - column));
+            for column in (0..columns.len()).step_by(COLUMNS) {
+                let width = COLUMNS.min(columns.len() - column);
+                let bias = bias(column, width);
+                for row in 0..count {
+                    vector!(row, column, width, bias);
                 }
             }
         }
     }
 
-    /// Applies the activation functions that `finish` does not compute to the block's columns of `rows` rows.
-    unsafe fn activate(&self, row: usize, rows: usize) {
+    /// The bias of the group's columns, which is added with the first k.
+    fn bias(&self) -> Option<&[f32]> {
+        let [_, _, group_out] = self.p.distances();
+        let bias = self.p.bias.filter(|_| self.k.start == 0)?;
+        Some(&bias[self.group * group_out..])
+    }
+
+    /// Applies the activation functions that `finish` does not compute to what the pair `by` and the block gave.
+    unsafe fn activate(&self, by: usize) {
         let activation = self.p.activation;
         if self.is_last() && activation.in_registers().rest {
-            let columns = self.pairs.start * PAIR..self.p.columns.min(self.pairs.end * PAIR);
-            let (first, stride) = self.output(row, columns.start);
+            let (stay, by) = (self.stay.clone(), by..by + 1);
+            let (rows, columns) = if self.plan.rows_stay {
+                (self.rows(stay), self.columns(by))
+            } else {
+                (self.rows(by), self.columns(stay))
+            };
+            let (first, stride) = self.output(rows.start, columns.start);
             // SAFETY: the caller's promise.
-            activation.apply_block(unsafe { Block::new(first, rows, stride, columns.len()) });
+            activation.apply_block(unsafe { Block::new(first, rows.len(), stride, columns.len()) });
         }
     }
 

@@ -89,7 +89,8 @@ impl Case {
         self.x[at]
     }
 
-    /// Computes the product on tiles, with one thread and with more; compares it with f64 where that is finite.
+    /// Computes the product on tiles, with either factor in the cache, one thread and more; compares it with f64 where that is
+    /// finite.
     #[track_caller]
     fn check(&self) -> Vec<f32> {
         if !Isa::Amx.is_available() {
@@ -119,19 +120,35 @@ impl Case {
             out: Rows::PLAIN,
             register_tile: None,
         };
-        let compute = |threads: usize| {
+        let compute = |rows_stay: bool, threads: usize| {
             let mut out = vec![f32::NAN; rows * width];
             // SAFETY: the lengths are those of the case, and the machine has AMX.
             unsafe {
-                Plan::cut(&p, k).run(&p, &Threads::new(threads), SendPtr(out.as_mut_ptr()));
+                Plan::with(&p, k, rows_stay).run(
+                    &p,
+                    &Threads::new(threads),
+                    SendPtr(out.as_mut_ptr()),
+                );
             }
             out
         };
-        let out = compute(1);
-        for threads in 2..4 {
-            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-            assert!(bits(&compute(threads)) == bits(&out), "{threads} threads");
-        }
+        let [out, _] = [false, true].map(|rows_stay| {
+            let out = compute(rows_stay, 1);
+            for threads in 2..4 {
+                let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                let same = bits(&compute(rows_stay, threads)) == bits(&out);
+                assert!(same, "{threads} threads");
+            }
+            self.compare(&out);
+            out
+        });
+        out
+    }
+
+    /// Compares what was computed with f64, where that is finite.
+    #[track_caller]
+    fn compare(&self, out: &[f32]) {
+        let (k, width) = (self.k(), self.groups * self.columns);
         for (row, out) in out.chunks_exact(width).enumerate() {
             for (column, &out) in out.iter().enumerate() {
                 let (group, of_group) = (column / self.columns, column % self.columns);
@@ -161,7 +178,6 @@ impl Case {
                 }
             }
         }
-        out
     }
 }
 
@@ -182,9 +198,14 @@ fn chunks_and_blocks() {
     for k in [127, 128, 129, 160, 300, 511, 512, 513, 1000, 1100] {
         Case::matrices(35, k, 37).check();
     }
-    // More columns than one block of the weights has.
-    Case::matrices(20, 512, 300).check();
-    Case::matrices(20, 700, 333).check();
+    // More columns than one block of the weights has, and more rows than one of them.
+    for (rows, columns) in [(20, 300), (300, 20)] {
+        Case::matrices(rows, 512, columns).check();
+        Case::matrices(rows + 11, 700, columns + 33).check();
+    }
+    // More k than one block has, of one pair of tiles and of three.
+    Case::matrices(20, 4200, 20).check();
+    Case::matrices(70, 1500, 70).check();
 }
 
 #[test]

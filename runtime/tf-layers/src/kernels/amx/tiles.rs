@@ -36,6 +36,32 @@ struct Shapes {
     rows: [u8; 16],
 }
 
+/// What is brought into the second-level cache while tiles are multiplied: [`LINES`](Ahead::LINES) lines of the cache, and as
+/// many `beside` floats behind them, for the first step, and those `step` floats further on for each step behind it.
+///
+/// Between products it costs nothing; the same in one go takes longer than it saves, as the tiles wait for it.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead {
+    pub from: *const f32,
+    pub beside: usize,
+    pub step: usize,
+}
+
+impl Ahead {
+    pub(super) const LINES: usize = 8;
+    /// The steps for two tiles of [`ROWS`] rows of as many lines.
+    const STEPS: usize = ROWS;
+
+    /// What is left behind so many steps, or the last ones.
+    pub(super) fn behind(self, steps: usize) -> Self {
+        let steps = steps.min(Self::STEPS - 1);
+        Self {
+            from: self.from.wrapping_add(steps * self.step),
+            ..self
+        }
+    }
+}
+
 /// The thread's tile registers in use: 0 to 3 for sums, 4 and 5 for rows, 6 and 7 for columns.
 pub(super) struct Tiles(PhantomData<*const ()>);
 
@@ -61,24 +87,23 @@ impl Tiles {
         Self(PhantomData)
     }
 
-    /// The sums of the products of `steps` steps for one or two tiles of rows `a` and of columns `b`, each added to `seed`.
+    /// The sums of the products of `steps` steps for one or two tiles of rows `a` and of columns `b`, added to what `out`
+    /// holds if `adds`.
     ///
-    /// Rows of `seed` are `seed_stride` floats apart, or one for all if that is zero; those of `out` are [`SUMS`] floats apart.
-    /// Rows of a second tile are behind those of the first, of [`ROWS`] rows.
+    /// Rows of `out` are [`SUMS`] floats apart. Rows of a second tile are behind those of the first, of [`ROWS`] rows.
     ///
     /// # Safety
-    /// `a` and `b` are valid for reads of `steps * STEP_BYTES`, `seed` of the rows of the tiles, and `out` for writes of them;
+    /// `a` and `b` are valid for reads of `steps * STEP_BYTES`, and `out` for reads and writes of the rows of the tiles;
     /// `steps` is not zero.
     pub(super) unsafe fn multiply(
         &self,
         [rows, columns]: [usize; 2],
         steps: usize,
-        a: *const u8,
-        b: *const u8,
-        (seed, seed_stride): (*const f32, usize),
+        [a, b]: [*const u8; 2],
         out: *mut f32,
+        adds: bool,
+        ahead: Ahead,
     ) {
-        let second_seed = seed.wrapping_add(ROWS * seed_stride);
         let second_out = out.wrapping_add(ROWS * SUMS);
         macro_rules! load_rows {
             (1 $part:literal) => {
@@ -111,17 +136,27 @@ impl Tiles {
                 concat!(for_each_sum!(1 2 $what), $what!(2 5 6 "" "second_"), $what!(3 5 7 " + 64" "second_"))
             };
         }
-        macro_rules! seed {
+        macro_rules! zero {
+            ($sum:literal $row:literal $column:literal $at:literal $second:literal) => {
+                concat!("tilezero tmm", $sum, "\n")
+            };
+        }
+        macro_rules! load {
             ($sum:literal $row:literal $column:literal $at:literal $second:literal) => {
                 concat!(
                     "tileloadd tmm",
                     $sum,
                     ", [{",
                     $second,
-                    "seed} + {seed_stride}",
+                    "out} + {sums}",
                     $at,
                     "]\n"
                 )
+            };
+        }
+        macro_rules! prefetch {
+            ($($line:literal)*) => {
+                concat!($("prefetcht1 [{ahead} + 64*", $line, "]\n", "prefetcht1 [{ahead} + {beside} + 64*", $line, "]\n"),*)
             };
         }
         macro_rules! add_product {
@@ -147,30 +182,37 @@ impl Tiles {
             ($rows:tt $columns:tt) => {
                 asm!(
                     concat!(
-                        for_each_sum!($rows $columns seed),
+                        "test {adds}, {adds}\n",
+                        "jnz 3f\n",
+                        for_each_sum!($rows $columns zero),
+                        "jmp 2f\n",
+                        "3:\n",
+                        for_each_sum!($rows $columns load),
                         "2:\n",
-                        load_rows!($rows 2), load_columns!($columns 0), for_each_sum!($rows $columns add_product),
-                        load_rows!($rows 1), for_each_sum!($rows $columns add_product),
-                        load_columns!($columns 1), for_each_sum!($rows $columns add_product),
-                        load_rows!($rows 0), for_each_sum!($rows $columns add_product),
-                        load_columns!($columns 2), for_each_sum!($rows $columns add_product),
-                        load_columns!($columns 0), for_each_sum!($rows $columns add_product),
+                        load_rows!($rows 2), load_columns!($columns 0), for_each_sum!($rows $columns add_product), prefetch!(0 1),
+                        load_rows!($rows 1), for_each_sum!($rows $columns add_product), prefetch!(2),
+                        load_columns!($columns 1), for_each_sum!($rows $columns add_product), prefetch!(3 4),
+                        load_rows!($rows 0), for_each_sum!($rows $columns add_product), prefetch!(5),
+                        load_columns!($columns 2), for_each_sum!($rows $columns add_product), prefetch!(6),
+                        load_columns!($columns 0), for_each_sum!($rows $columns add_product), prefetch!(7),
                         "add {a}, {step}\n",
                         "add {b}, {step}\n",
+                        "add {ahead}, {ahead_step}\n",
                         "dec {steps}\n",
                         "jnz 2b\n",
                         for_each_sum!($rows $columns store),
                         // Not all cases have one.
-                        "/* {second_seed} {second_out} */",
+                        "/* {second_out} */",
                     ),
                     a = inout(reg) a => _,
                     b = inout(reg) b => _,
                     steps = inout(reg) steps => _,
                     row = in(reg) 64usize,
                     sums = in(reg) SUMS * size_of::<f32>(),
-                    seed = in(reg) seed,
-                    second_seed = in(reg) second_seed,
-                    seed_stride = in(reg) seed_stride * size_of::<f32>(),
+                    adds = in(reg) usize::from(adds),
+                    ahead = inout(reg) ahead.from => _,
+                    beside = in(reg) ahead.beside * size_of::<f32>(),
+                    ahead_step = in(reg) ahead.step * size_of::<f32>(),
                     out = in(reg) out,
                     second_out = in(reg) second_out,
                     step = const STEP_BYTES,
