@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use self::tiles::{Ahead, COLUMNS, ROWS, STEP, STEP_BYTES, SUMS, Tiles};
 use super::block::Block;
-use super::blocking::{Parts, Piece};
+use super::blocking::{Parts, Piece, is_cut_by_rows};
 use super::gemm::Product;
 use super::pack::{PANEL, packed_len};
 use super::places::Places;
@@ -154,9 +154,10 @@ impl Plan {
     /// # Safety
     /// The product's lengths fit, and no other thread has to do with its elements of `out`; the machine has AMX.
     pub(super) unsafe fn run(&self, p: &Product, threads: &Threads, out: SendPtr<f32>) {
-        // What goes by is shared out. One part for each thread, as each splits what stays.
-        let cut = [self.row_pairs, self.column_pairs];
-        let parts = Parts::new(p, self.k, cut, !self.rows_stay, threads, 1);
+        // One part for each thread, as each splits what stays.
+        let cut = [self.rows, self.column_pairs];
+        let by_rows = is_cut_by_rows(p, self.k);
+        let parts = Parts::new(p, self.k, cut, by_rows, threads, 1);
         threads.run(parts.count(), |part| {
             for piece in parts.get(part) {
                 // SAFETY: the caller's promise; the parts are disjoint.
@@ -165,15 +166,16 @@ impl Plan {
         });
     }
 
-    /// Computes a piece, whose tiles are pairs of tiles of rows and whose groups of columns are pairs of tiles of columns.
+    /// Computes a piece, whose tiles are rows and whose groups of columns are pairs of tiles of columns.
     ///
     /// # Safety
     /// The product's lengths fit; no other thread writes these elements of `out`.
     unsafe fn piece(&self, p: &Product, piece: Piece, out: *mut f32) {
+        let row_pairs = 0..piece.tiles.len().div_ceil(PAIR);
         let (stay, by) = if self.rows_stay {
-            (piece.tiles, piece.column_groups)
+            (row_pairs, piece.column_groups)
         } else {
-            (piece.column_groups, piece.tiles)
+            (piece.column_groups, row_pairs)
         };
         MEMORY.with_borrow_mut(|memory| {
             let (block, rest) = memory.bytes_mut().split_at_mut(BLOCK_BYTES);
@@ -193,6 +195,7 @@ impl Plan {
                         plan: self,
                         p,
                         group: piece.group,
+                        rows: piece.tiles.clone(),
                         k: k..self.k.min(k + self.block_k),
                         stay: first..end,
                         by: by.clone(),
@@ -222,6 +225,8 @@ struct Blocked<'a> {
     plan: &'a Plan,
     p: &'a Product<'a>,
     group: usize,
+    /// The rows of the piece, whose pairs of tiles are counted from the first one.
+    rows: Range<usize>,
     k: Range<usize>,
     /// Pairs of tiles of the block, and of what goes by.
     stay: Range<usize>,
@@ -308,7 +313,8 @@ impl Blocked<'_> {
 
     /// The rows of pairs of tiles.
     fn rows(&self, pairs: Range<usize>) -> Range<usize> {
-        pairs.start * PAIR..self.plan.rows.min(pairs.end * PAIR)
+        let Range { start, end } = self.rows;
+        start + pairs.start * PAIR..end.min(start + pairs.end * PAIR)
     }
 
     /// The columns of pairs of tiles.
@@ -412,8 +418,15 @@ impl Blocked<'_> {
                     ahead.behind(index * steps),
                 );
                 if is_last {
-                    if is_infinite || infinite >> index & 1 != 0 {
-                        self.multiply_rows(s, rows.clone(), columns.clone(), sums);
+                    let of_block = infinite >> index & 1 != 0;
+                    if is_infinite || of_block {
+                        // Which rows share a pair depends on the number of threads, so each is looked at.
+                        let all = if self.plan.rows_stay {
+                            is_infinite
+                        } else {
+                            of_block
+                        };
+                        self.multiply_rows(s, rows.clone(), columns.clone(), all, sums);
                     }
                     self.finish(s, sums, rows, columns);
                 }
@@ -492,13 +505,15 @@ impl Blocked<'_> {
         gathered.0.as_ptr()
     }
 
-    /// Sums without tiles: infinity has no parts, and the sums of a row with infinity or NaN are NaN.
+    /// Sums without tiles, of `all` rows or of those that are not finite: infinity has no parts, and the sums of a row with
+    /// infinity or NaN are NaN.
     #[inline(always)]
     unsafe fn multiply_rows<S: Simd>(
         &self,
         s: S,
         rows: Range<usize>,
         columns: Range<usize>,
+        all: bool,
         sums: *mut f32,
     ) {
         let mut gathered = Gathered([0.0; CHUNK_K]);
@@ -506,6 +521,14 @@ impl Blocked<'_> {
         for row in 0..rows.len() {
             let start = self.p.x.as_ptr().wrapping_add(places.offset);
             places.advance(&self.p.rows);
+            // SAFETY: the caller's promise.
+            let mut is_finite = |chunk: Range<usize>| unsafe {
+                let x = self.row(start, chunk.clone(), &mut gathered);
+                (0..chunk.len()).all(|k| (*x.add(k)).is_finite())
+            };
+            if !all && self.chunks().all(&mut is_finite) {
+                continue;
+            }
             for chunk in self.chunks() {
                 // SAFETY: the caller's promise.
                 let x = unsafe { self.row(start, chunk.clone(), &mut gathered) };
