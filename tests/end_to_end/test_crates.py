@@ -274,6 +274,7 @@ fn main() {{
             let change = region.change();
             let count = change.allocations + change.reallocations;
             assert_eq!(count, 0, "{{n}} examples on {{threads}} threads");
+            println!("counted");
         }}
     }}
 }}
@@ -314,7 +315,8 @@ def test_a_run_allocates_nothing(
     counter = f'{section}stats_alloc = "=0.1.10"\n'
     target = '\n[[test]]\nname = "allocations"\nharness = false\n'
     manifest.write_text(manifest.read_text().replace(section, counter) + target)
-    succeed(crate, "test", "--quiet", "--release", "--test", "allocations")
+    output = succeed(crate, "test", "--quiet", "--release", "--test", "allocations")
+    assert output.count("counted\n") == 2 * 6
 
 
 @pytest.mark.parametrize("save", [save_graph, save_keras, save_folder], ids=lambda f: f.__name__)

@@ -78,7 +78,8 @@ fn block(pairs: usize, k: usize) -> [usize; 2] {
 impl Plan {
     /// For rows of `k` elements, if AMX is active and takes less time for the product than vectors.
     pub(super) fn new(p: &Product, k: usize) -> Option<Self> {
-        if Isa::active() != Isa::Amx || k == 0 {
+        // Weights that meet few rows take longer to split than vectors to multiply, which is known without a plan.
+        if Isa::active() != Isa::Amx || k == 0 || p.rows() < PAIR {
             return None;
         }
         let plan = Self::cut(p, k);
@@ -113,17 +114,23 @@ impl Plan {
         }
     }
 
+    /// What belongs to the rows and to the columns, of what belongs to the factor that stays and to the one that goes by; and
+    /// the other way round.
+    fn swap<T>(&self, [stay, by]: [T; 2]) -> [T; 2] {
+        if self.rows_stay {
+            [stay, by]
+        } else {
+            [by, stay]
+        }
+    }
+
     /// The time in which both factors are split, in picoseconds.
     fn split_cost(&self, columns: usize) -> f64 {
         /// For each element of a block, and for each one that goes by.
         const STAYS: f64 = 305.0;
         const BY: f64 = 162.0;
-        let (rows, columns) = (self.rows, columns.next_multiple_of(COLUMNS));
-        let (stay, pairs, by) = if self.rows_stay {
-            (rows, self.row_pairs, columns)
-        } else {
-            (columns, self.column_pairs, rows)
-        };
+        let [stay, by] = self.swap([self.rows, columns.next_multiple_of(COLUMNS)]);
+        let [pairs, _] = self.swap([self.row_pairs, self.column_pairs]);
         let times = pairs.div_ceil(self.block_pairs);
         let k = self.k.next_multiple_of(STEP) as f64;
         (stay as f64 * STAYS + (by * times) as f64 * BY) * k
@@ -136,8 +143,8 @@ impl Plan {
         const TILES: [f64; 2] = [6.4, 19.0];
         /// The same without tiles.
         const WITHOUT: [f64; 2] = [10.6, 10.0];
-        /// What wins less is not worth that the layers behind it begin at the lower frequency, and that two threads that share
-        /// weights read each other's columns: MobileNets take 0.97 of the time on one thread and 1.03 on two.
+        /// What wins less is not worth that the layers behind it begin at the lower frequency: with 0.95 MobileNets took 0.97 of
+        /// the time on one thread and 1.03 on two, which then read each other's columns.
         const WORTH: f64 = 0.85;
         let padded_columns = columns.next_multiple_of(COLUMNS) as f64;
         let padded_k = self.k.next_multiple_of(STEP) as f64;
@@ -172,11 +179,7 @@ impl Plan {
     /// The product's lengths fit; no other thread writes these elements of `out`.
     unsafe fn piece(&self, p: &Product, piece: Piece, out: *mut f32) {
         let row_pairs = 0..piece.tiles.len().div_ceil(PAIR);
-        let (stay, by) = if self.rows_stay {
-            (row_pairs, piece.column_groups)
-        } else {
-            (piece.column_groups, row_pairs)
-        };
+        let [stay, by] = self.swap([row_pairs, piece.column_groups]);
         MEMORY.with_borrow_mut(|memory| {
             let (block, rest) = memory.bytes_mut().split_at_mut(BLOCK_BYTES);
             let (chunk, sums) = rest.split_at_mut(CHUNK_BYTES);
@@ -322,6 +325,12 @@ impl Blocked<'_> {
         pairs.start * PAIR..self.p.columns.min(pairs.end * PAIR)
     }
 
+    /// The rows and the columns of pairs of tiles of the block and of what goes by.
+    fn rows_and_columns(&self, stay: Range<usize>, by: Range<usize>) -> [Range<usize>; 2] {
+        let [rows, columns] = self.plan.swap([stay, by]);
+        [self.rows(rows), self.columns(columns)]
+    }
+
     /// Bytes of the parts of a pair of tiles of the block.
     fn pair_bytes(&self) -> usize {
         self.k.len().div_ceil(STEP) * STEP_BYTES
@@ -392,15 +401,10 @@ impl Blocked<'_> {
         let steps = k.len().div_ceil(STEP);
         let from = (k.start - self.k.start) / STEP * STEP_BYTES;
         let (is_first, is_last) = (k.start == self.k.start, k.end == self.k.end);
-        let by = by..by + 1;
         for (index, stay) in self.stay.clone().enumerate() {
-            let stay = stay..stay + 1;
             let part = block.wrapping_add(index * self.pair_bytes() + from);
-            let (rows, columns, factors) = if self.plan.rows_stay {
-                (self.rows(stay), self.columns(by.clone()), [part, chunk])
-            } else {
-                (self.rows(by.clone()), self.columns(stay), [chunk, part])
-            };
+            let [rows, columns] = self.rows_and_columns(stay..stay + 1, by..by + 1);
+            let factors = self.plan.swap([part, chunk]);
             // With one chunk nothing waits for another one.
             let sums = sums.wrapping_add(if is_first && is_last {
                 0
@@ -419,14 +423,10 @@ impl Blocked<'_> {
                 );
                 if is_last {
                     let of_block = infinite >> index & 1 != 0;
-                    if is_infinite || of_block {
+                    let [of_rows, of_columns] = self.plan.swap([of_block, is_infinite]);
+                    if of_rows || of_columns {
                         // Which rows share a pair depends on the number of threads, so each is looked at.
-                        let all = if self.plan.rows_stay {
-                            is_infinite
-                        } else {
-                            of_block
-                        };
-                        self.multiply_rows(s, rows.clone(), columns.clone(), all, sums);
+                        self.multiply_rows(s, rows.clone(), columns.clone(), of_columns, sums);
                     }
                     self.finish(s, sums, rows, columns);
                 }
@@ -649,12 +649,7 @@ impl Blocked<'_> {
     unsafe fn activate(&self, by: usize) {
         let activation = self.p.activation;
         if self.is_last() && activation.in_registers().rest {
-            let (stay, by) = (self.stay.clone(), by..by + 1);
-            let (rows, columns) = if self.plan.rows_stay {
-                (self.rows(stay), self.columns(by))
-            } else {
-                (self.rows(by), self.columns(stay))
-            };
+            let [rows, columns] = self.rows_and_columns(self.stay.clone(), by..by + 1);
             let (first, stride) = self.output(rows.start, columns.start);
             // SAFETY: the caller's promise.
             activation.apply_block(unsafe { Block::new(first, rows.len(), stride, columns.len()) });
