@@ -3,7 +3,7 @@
 use super::*;
 use crate::activation::Activation;
 use crate::kernels::gemm::{Axis, Groups, Rows};
-use crate::kernels::pack::pack;
+use crate::kernels::pack::{pack, packed_len};
 use crate::kernels::product;
 
 /// Numbers of all sizes between 1e-3 and 1e3.
