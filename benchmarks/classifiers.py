@@ -3,8 +3,8 @@
     python benchmarks/classifiers.py WORK [--models wide] [--batches 1] [--rounds 3] [--built]
 
 Time, memory, start, allocations and size of the program, for one example and for batches. Builds
-the models in WORK that are not there, measures as run_peers.py does, adds to
-results/classifiers.json, and writes results/classifiers.md and .svg.
+the models in WORK that are not there, measures as run_peers.py does, and adds to
+results/classifiers.json, .md and .svg, or to classifiers_MODEL.* on a machine of another kind.
 """
 
 import json
@@ -51,9 +51,9 @@ def crates(results: dict[str, object]) -> Iterator[str]:
             yield f"| {model} | {most:.0f} | {sizes[lines[0]][report.OURS]:.1f} |"
 
 
-def write() -> None:
-    """Write the report."""
-    results = json.loads((report.RESULTS / "classifiers.json").read_text())
+def write(path: Path) -> None:
+    """Write the report of the results at `path`."""
+    results = json.loads(path.read_text())
     title, command = "Classifiers beside TensorFlow", "make bench-classifiers"
     text = [
         *report.header(results, title, command),
@@ -71,15 +71,15 @@ def write() -> None:
         *report.markdown("Process start to first output, s", results, "cold_s", 4),
         *report.errors(results),
     ]
-    (report.RESULTS / "classifiers.md").write_text("\n".join(text) + "\n")
-    report.picture(report.medians(results, "median_ms"), report.RESULTS / "classifiers.svg")
+    path.with_suffix(".md").write_text("\n".join(text) + "\n")
+    report.picture(report.medians(results, "median_ms"), path.with_suffix(".svg"))
 
 
 def main() -> None:
     """Build, measure and report what the command line names."""
     options = run_peers.parser(
         __doc__,
-        results=report.RESULTS / "classifiers.json",
+        results=run_peers.results_of_this_machine("classifiers"),
         peers=",".join(("tfrc", *TENSORFLOW)),
         models=",".join(MODELS),
         batches=",".join(map(str, BATCHES)),
@@ -93,7 +93,7 @@ def main() -> None:
             command = [sys.executable, builder, options.work, "--model", name, "--batches", batches]
             subprocess.run(list(map(str, command)), check=True)
     run_peers.run(options)
-    write()
+    write(options.results)
 
 
 if __name__ == "__main__":

@@ -190,13 +190,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def results_of_this_machine() -> Path:
-    """The file with results of such a machine, or a new one."""
+def results_of_this_machine(measurement: str) -> Path:
+    """The file with results of a measurement on such a machine, or a new one."""
     model = machine()["model"]
-    for path in sorted((HERE / "results").glob("peers*.json")):
+    for path in sorted((HERE / "results").glob(f"{measurement}*.json")):
         if json.loads(path.read_text())["machine"]["model"] == model:
             return path
-    return HERE / f"results/peers_{model.replace(' ', '_')}.json"
+    return HERE / f"results/{measurement}_{model.replace(' ', '_')}.json"
 
 
 def parser(about: str | None, **defaults: Any) -> argparse.ArgumentParser:
@@ -286,4 +286,4 @@ def run(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    run(parser(__doc__, results=results_of_this_machine()).parse_args())
+    run(parser(__doc__, results=results_of_this_machine("peers")).parse_args())

@@ -4,11 +4,13 @@
 
 On a machine of two cores a second process takes one of them for about half of the time: a runtime
 whose threads wait for each other in a loop then loses much more than that. Measures as run_peers.py
-does, adds to results/threads.json, and writes results/threads.md.
+does, and adds to results/threads.json and .md, or to threads_MODEL.json and .md on a machine of
+another kind.
 """
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import report
@@ -44,9 +46,9 @@ def noted(results: dict[str, Any]) -> Iterator[str]:
         yield ""
 
 
-def write() -> None:
-    """Write the report."""
-    results: dict[str, Any] = json.loads((report.RESULTS / "threads.json").read_text())
+def write(path: Path) -> None:
+    """Write the report of the results at `path`."""
+    results: dict[str, Any] = json.loads(path.read_text())
     times = report.medians(results, "median_ms")
     text = [
         *report.header(results, "Threads", "make bench-threads"),
@@ -56,14 +58,14 @@ def write() -> None:
         "",
         *speedups(times),
     ]
-    (report.RESULTS / "threads.md").write_text("\n".join(text) + "\n")
+    path.with_suffix(".md").write_text("\n".join(text) + "\n")
 
 
 def main() -> None:
     """Measure and report what the command line names."""
     options = run_peers.parser(
         __doc__,
-        results=report.RESULTS / "threads.json",
+        results=run_peers.results_of_this_machine("threads"),
         models=",".join(MODELS),
         peers="tfrc,litert,ort,openvino",
         batches="1",
@@ -72,7 +74,7 @@ def main() -> None:
         options.load = load
         run_peers.run(options)
         options.built = True
-    write()
+    write(options.results)
 
 
 if __name__ == "__main__":
