@@ -3,7 +3,8 @@
     python benchmarks/run_peers.py WORK [--models mlp] [--batches 1] [--threads 1] [--rounds 3]
 
 One round measures all runtimes on one (model, batch, threads) one after the other, each in a fresh
-process, so that a slow spell of the machine falls on all of them. Later rounds leave out what took
+process, so that a slow spell of the machine falls on all of them; the next begins with the second
+of them. Later rounds leave out what took
 `--again` times as long as the fastest in the first. The result of a runtime is the median over its
 rounds of the median time of a run. Adds to results/peers.json, on a machine of another kind to a
 file of its own; a tfrc that was built again takes the place of the earlier one there. report.py
@@ -258,7 +259,9 @@ def run(options: argparse.Namespace) -> None:
                 first: dict[str, float] = {}
                 for round_ in range(options.rounds):
                     limit = options.again * min(first.values(), default=0.0)
-                    for peer in peers:
+                    # Each round begins with another: the first of a line is slower at times.
+                    turn = round_ % len(peers)
+                    for peer in peers[turn:] + peers[:turn]:
                         if round_ > 0 and first.get(peer, math.inf) > limit:
                             continue
                         if peer in programs:

@@ -18,7 +18,7 @@ from tfrc.backend_rust.names import scope_of
 from tfrc.compiler.cargo import cargo, cargo_environment
 from tfrc.compiler.driver import CompileOptions, compile_model
 from tfrc.compiler.errors import ModelError
-from tfrc.compiler.flops import call_bytes, call_flops
+from tfrc.compiler.flops import call_bytes, call_flops, call_weight_bytes
 from tfrc.compiler.module import functions
 from tfrc.compiler.pass_manager import Step
 from tfrc.compiler.progress import Progress
@@ -36,11 +36,12 @@ class CallTime:
     milliseconds: float
     flops: int
     bytes: int
+    weight_bytes: int
+    """Bytes of the weights among them, if it is a product."""
 
-    @property
-    def gflops(self) -> float:
-        """10⁹ FLOP/s."""
-        return self.flops / (self.milliseconds * 1e6) if self.milliseconds else 0.0
+    def per_second(self, amount: int) -> float:
+        """10⁹ per second, of what is done in this time."""
+        return amount / (self.milliseconds * 1e6) if self.milliseconds else 0.0
 
 
 @dataclass(frozen=True)
@@ -54,35 +55,48 @@ class Timing:
     milliseconds: float
     peak_gflops: float
     """Of multiply-adds of vectors, times the threads. Products on AMX can be above it."""
+    read_gbps: float
+    """Of reading all weights one after the other, on all threads."""
     calls: Sequence[CallTime]
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain data."""
         return asdict(self)
 
+    def roof(self, call: CallTime) -> float:
+        """The share of a product's time that its multiply-adds or its weights' reading need.
+
+        Above 1 where AMX computes, or where a small product's weights lie in a nearer cache than
+        all weights do.
+        """
+        computed = call.per_second(call.flops) / self.peak_gflops
+        return max(computed, call.per_second(call.weight_bytes) / self.read_gbps)
+
     def summary(self) -> str:
         """One line."""
         flops = sum(call.flops for call in self.calls)
-        rate = flops / (self.milliseconds * 1e6)
+        weights = sum(call.weight_bytes for call in self.calls)
+        rate, read = (amount / (self.milliseconds * 1e6) for amount in (flops, weights))
         return (
             f"{self.signature}, batch {self.batch}, threads {self.threads}: "
             f"{self.milliseconds:.3f} ms (median of {self.runs} runs), "
-            f"{rate:.1f} GFLOP/s, {rate / self.peak_gflops:.0%} of {self.peak_gflops:.0f}"
+            f"{rate:.1f} GFLOP/s, {rate / self.peak_gflops:.0%} of {self.peak_gflops:.0f}, "
+            f"weights at {read:.1f} GB/s, {read / self.read_gbps:.0%} of {self.read_gbps:.0f}"
         )
 
     def table(self) -> str:
         """A line for each kernel call, and the time of each kernel over all its calls."""
         scope = scope_of(node for call in self.calls for node in call.nodes)
-        rows = [f"{'ms':>9} {'%':>5} {'GFLOP/s':>8} {'peak':>5} {'GB/s':>6}  kernel: node"]
+        rows = [f"{'ms':>9} {'%':>5} {'GFLOP/s':>8} {'GB/s':>6} {'roof':>5}  kernel: node"]
         for call in self.calls:
             share = call.milliseconds / self.milliseconds
-            rate = f"{call.gflops:8.1f} {call.gflops / self.peak_gflops:5.0%}"
-            speed = call.bytes / (call.milliseconds * 1e6) if call.milliseconds else 0.0
+            rate = f"{call.per_second(call.flops):8.1f}" if call.flops else " " * 8
+            roof = f"{self.roof(call):5.0%}" if call.flops else " " * 5
             first, *more = call.nodes
             others = f" and {len(more)} more" if more else ""
             rows.append(
-                f"{call.milliseconds:9.4f} {share:5.1%} {rate if call.flops else ' ' * 14} "
-                f"{speed:6.1f}  {call.kernel}: {first.removeprefix(scope).strip('/')}{others}"
+                f"{call.milliseconds:9.4f} {share:5.1%} {rate} {call.per_second(call.bytes):6.1f} "
+                f"{roof}  {call.kernel}: {first.removeprefix(scope).strip('/')}{others}"
             )
         rows += ["", f"{'ms':>9} {'%':>5} {'calls':>5}  kernel"]
         kernels = dict.fromkeys(call.kernel for call in self.calls)
@@ -135,9 +149,10 @@ def bench(model: Any, options: CompileOptions, batch: int, threads: int, seconds
             milliseconds,
             call_flops(call, batch),
             call_bytes(call, batch),
+            call_weight_bytes(call),
         )
         for call, milliseconds in zip(calls, measured["calls_ms"], strict=True)
     ]
     peak = measured["peak_gflops"] * threads
-    total = measured["total_ms"]
-    return Timing(signature, batch, threads, measured["runs"], total, peak, times)
+    total, read = measured["total_ms"], measured["read_gbps"]
+    return Timing(signature, batch, threads, measured["runs"], total, peak, read, times)

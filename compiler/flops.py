@@ -5,12 +5,13 @@ from __future__ import annotations
 from math import prod
 
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from tfrc.ir import nn, rt
 from tfrc.ir.dtype import size_of
 from tfrc.ir.nn.linear import ConvOp
 from tfrc.ir.shape import at, element_of, shape_of
+from tfrc.passes.aliases import root
 
 
 def flops(op: Operation, n: int = 1) -> int:
@@ -57,4 +58,18 @@ def call_flops(call: rt.CallOp, n: int = 1) -> int:
 def call_bytes(call: rt.CallOp, n: int = 1) -> int:
     """Bytes that a kernel call reads and writes at least, weights included."""
     values = {*call.ins, *call.outs}
-    return sum(prod(at(shape_of(value), n)) * size_of(element_of(value)) for value in values)
+    return sum(value_bytes(value, n) for value in values)
+
+
+def call_weight_bytes(call: rt.CallOp) -> int:
+    """Bytes of the weights that a product reads; 0 for other kernels, which may read a part."""
+    if not call_flops(call):
+        return 0
+    return sum(
+        value_bytes(value) for value in call.ins if isinstance(root(value).owner, rt.WeightOp)
+    )
+
+
+def value_bytes(value: SSAValue, n: int = 1) -> int:
+    """Bytes of a tensor for the batch size `n`."""
+    return prod(at(shape_of(value), n)) * size_of(element_of(value))

@@ -7,7 +7,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use tf_layers::simd::{Isa, peak_gflops};
+use tf_layers::roofline::peak_gflops;
+use tf_layers::simd::Isa;
 use tf_layers::{
     Activation, Conv2d, DepthwiseConv2d, Matmul, Threads, WinogradConv2d, conv2d, conv2d_winograd,
     depthwise_conv2d, matmul,

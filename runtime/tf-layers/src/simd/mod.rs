@@ -46,7 +46,6 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod peak;
 mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
@@ -57,7 +56,6 @@ pub use avx2::Avx2;
 pub use avx512::Avx512;
 #[cfg(target_arch = "aarch64")]
 pub use neon::Neon;
-pub use peak::{gflops, peak_gflops};
 pub use portable::Portable;
 #[cfg(feature = "portable4")]
 pub use portable::Portable4;
