@@ -3,7 +3,8 @@
 //! A layer takes 5 µs to some milliseconds, so starting and joining has to cost less than a microsecond: workers spin
 //! for [`SPIN`] after the last layer before they sleep. On a busy machine a worker may not get a processor in that
 //! time; the caller then takes over the parts that the worker has not begun, so that the layer becomes slower in
-//! proportion to the processors that are left, and no more.
+//! proportion to the processors that are left, and no more. A part that a worker has begun cannot be taken over: a caller
+//! that waited [`INTERRUPTED`] for one computes alone for [`REST`].
 
 use std::any::Any;
 use std::cell::UnsafeCell;
@@ -20,6 +21,14 @@ use crate::aligned_bytes::AlignedBytes;
 /// How long a worker looks for the next layer before it sleeps: longer than the gaps between the layers of a model,
 /// short enough to leave the processor to others between models.
 const SPIN: Duration = Duration::from_micros(50);
+
+/// How long a caller waits for a worker's part before it takes it for interrupted, if it has not worked as long itself. A
+/// turn of another process takes some 3 ms.
+const INTERRUPTED: Duration = Duration::from_millis(2);
+
+/// How long workers then sleep. Longer, and they come back later when the processor is free again; shorter, and beside a
+/// busy process the caller waits more often.
+const REST: Duration = Duration::from_millis(8);
 
 /// The threads that a layer may use: the caller's own, and workers that live as long as the handle.
 ///
@@ -52,7 +61,7 @@ impl Threads {
             return Self::single();
         }
         let shared = Arc::new(Shared::new(count));
-        let workers = (1..count)
+        let workers: Vec<_> = (1..count)
             .map_while(|index| {
                 let shared = Arc::clone(&shared);
                 std::thread::Builder::new()
@@ -61,6 +70,9 @@ impl Threads {
                     .ok()
             })
             .collect();
+        if workers.is_empty() {
+            return Self::single();
+        }
         let scratch = (1..count)
             .map(|_| Mutex::new(AlignedBytes::zeroed(0)))
             .collect();
@@ -69,6 +81,8 @@ impl Threads {
                 shared,
                 workers,
                 scratch,
+                rest: AtomicU64::new(0),
+                made: Instant::now(),
             })),
         }
     }
@@ -248,6 +262,9 @@ struct Pool {
     workers: Vec<JoinHandle<()>>,
     /// One for each worker: only it takes the lock while parts run.
     scratch: Box<[Mutex<AlignedBytes>]>,
+    /// Until when the workers rest, in nanoseconds after `made`.
+    rest: AtomicU64,
+    made: Instant,
 }
 
 /// On a cache line of its own, so that threads that wait for different things do not disturb each other.
@@ -388,17 +405,20 @@ impl Pool {
     /// Calls `body` with each part and the thread that it runs on, of which the caller's is number 0.
     fn run(&self, parts: usize, body: &(dyn Fn(usize, usize) + Sync)) {
         let shared = &*self.shared;
-        if shared.busy.swap(true, Ordering::Acquire) {
+        let begun = self.made.elapsed();
+        let rests = begun.as_nanos() < u128::from(self.rest.load(Ordering::Relaxed));
+        if rests || shared.busy.swap(true, Ordering::Acquire) {
             return (0..parts).for_each(|part| body(part, 0));
         }
         if parts <= MOST_PARTS {
-            self.run_claimed(parts, body);
+            self.run_claimed(parts, body, begun);
         } else {
             let together = parts.div_ceil(MOST_PARTS);
-            self.run_claimed(parts.div_ceil(together), &|index, thread| {
+            let bodies = |index: usize, thread| {
                 let end = ((index + 1) * together).min(parts);
                 (index * together..end).for_each(|part| body(part, thread));
-            });
+            };
+            self.run_claimed(parts.div_ceil(together), &bodies, begun);
         }
         let panic = lock(&shared.panic).take();
         shared.busy.store(false, Ordering::Release);
@@ -407,8 +427,8 @@ impl Pool {
         }
     }
 
-    /// Does all parts; the caller holds `busy`.
-    fn run_claimed(&self, parts: usize, body: &(dyn Fn(usize, usize) + Sync)) {
+    /// Does all parts; the caller holds `busy`, since the time `begun`.
+    fn run_claimed(&self, parts: usize, body: &(dyn Fn(usize, usize) + Sync), begun: Duration) {
         let shared = &*self.shared;
         let body: *const (dyn Fn(usize, usize) + Sync + '_) = body;
         // SAFETY: the lifetime is forgotten, not exceeded: this function returns only when all parts are done, and no
@@ -429,8 +449,17 @@ impl Pool {
         }
         self.wake(run);
         shared.help(0);
+        let all_done = || shared.done.0.load(Ordering::Acquire) as usize == parts;
+        if !all_done() {
+            self.wait(begun, all_done);
+        }
+    }
+
+    /// Waits for the parts that workers have begun.
+    fn wait(&self, begun: Duration, all_done: impl Fn() -> bool) {
+        let waits = self.made.elapsed();
         let mut spins = 0u32;
-        while (shared.done.0.load(Ordering::Acquire) as usize) < parts {
+        while !all_done() {
             spins += 1;
             if spins < 10_000 {
                 std::hint::spin_loop();
@@ -438,6 +467,16 @@ impl Pool {
                 // A worker was interrupted in the middle of a part: leave it the processor.
                 std::thread::yield_now();
             }
+        }
+        if spins < 10_000 {
+            return;
+        }
+        let now = self.made.elapsed();
+        // Parts are about as long as each other: without an interruption, the last one takes no longer than what the
+        // caller has done.
+        if now - waits > INTERRUPTED.max(waits - begun) {
+            let rest = u64::try_from((now + REST).as_nanos()).unwrap_or(0);
+            self.rest.store(rest, Ordering::Relaxed);
         }
     }
 
@@ -467,9 +506,9 @@ impl Drop for Pool {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
-    use super::Threads;
+    use super::{REST, Threads};
 
     #[test]
     fn every_part_runs_once() {
@@ -545,6 +584,36 @@ mod tests {
             });
             assert_eq!(calls.into_inner(), 7);
         }
+    }
+
+    #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "the machine has no threads")]
+    fn a_worker_that_was_interrupted_rests_for_a_while() {
+        let threads = Threads::new(2);
+        let caller = std::thread::current().id();
+        let is_shared = |interruption: Duration| {
+            let begun = AtomicUsize::new(0);
+            threads.run(2, |_| {
+                let is_worker = std::thread::current().id() != caller;
+                begun.fetch_add(if is_worker { 1 } else { 2 }, Relaxed);
+                // The caller leaves the worker the time to begin the other part.
+                let start = Instant::now();
+                while !is_worker && begun.load(Relaxed) < 3 && start.elapsed() < REST {
+                    std::thread::yield_now();
+                }
+                if is_worker {
+                    std::thread::sleep(interruption);
+                }
+            });
+            begun.into_inner() == 3
+        };
+        let start = Instant::now();
+        while !is_shared(4 * REST) {}
+        let end = Instant::now();
+        let shared = is_shared(Duration::ZERO);
+        assert!(!shared || end.elapsed() >= REST, "a rest begins");
+        while !is_shared(Duration::ZERO) {}
+        assert!(start.elapsed() >= 5 * REST, "the rest ends, and not before");
     }
 
     #[test]
