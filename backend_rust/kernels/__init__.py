@@ -24,8 +24,8 @@ FUNCTIONS = frozenset(
     "max_pool2d max_pool2d_grad max_pool3d max_pool3d_grad "
     "middle mirror_pad one_hot pack pack_transposed packed_len pad random_bits random_key "
     "random_normal random_truncated_normal random_uniform reduce reduce_any resize_bilinear "
-    "resize_nearest row_bands rows same scalar segment_sum simd slice softmax softmax_in_place "
-    "split tile transpose".split()
+    "resize_nearest roofline row_bands rows same scalar segment_sum simd slice softmax "
+    "softmax_in_place split tile transpose".split()
 )
 """What tf-layers exports under a lower-case name, so that no variable hides it."""
 
