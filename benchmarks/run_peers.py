@@ -7,7 +7,7 @@ process, so that a slow spell of the machine falls on all of them; the next begi
 of them. Later rounds leave out what took
 `--again` times as long as the fastest in the first. The result of a runtime is the median over its
 rounds of the median time of a run. Adds to results/peers.json, on a machine of another kind to a
-file of its own; a tfrc that was built again takes the place of the earlier one there. report.py
+file of its own; another program of tfrc takes the place of the earlier one there. report.py
 makes the tables. What does not build is named and left out.
 """
 
@@ -23,6 +23,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,7 @@ def run(options: argparse.Namespace) -> None:
                 )
             except (subprocess.CalledProcessError, OSError, StopIteration) as error:
                 print(f"{model}: {peer} was not built: {error}", file=sys.stderr)
+        digest = sha256(programs["tfrc"].read_bytes()).hexdigest() if "tfrc" in programs else ""
         for batch in map(int, options.batches.split(",")):
             for threads in map(int, options.threads.split(",")):
                 first: dict[str, float] = {}
@@ -281,9 +283,11 @@ def run(options: argparse.Namespace) -> None:
                         if peer in programs:
                             record["program_mib"] = programs[peer].stat().st_size / 2**20
                         key = f"{model}/b{batch}/t{threads}{beside}/{peer}"
-                        if peer == "tfrc" and round_ == 0 and not options.built:
-                            known.pop(key, None)  # of another program
-                        known.setdefault(key, []).append(record)
+                        rounds = known.setdefault(key, [])
+                        if peer == "tfrc":
+                            record["program"] = digest
+                            rounds[:] = [r for r in rounds if r.get("program") == digest]
+                        rounds.append(record)
                         if round_ == 0:
                             first[peer] = record.get("median_ms", math.inf)
                         print(
