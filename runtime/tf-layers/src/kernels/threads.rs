@@ -548,6 +548,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "the machine has no threads")]
     fn each_thread_has_scratch_memory_of_its_own() {
         let threads = Threads::new(3).with_scratch(5).with_scratch(4);
         assert!(threads.have_scratch(5) && !threads.have_scratch(6));
