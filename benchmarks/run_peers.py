@@ -4,11 +4,11 @@
 
 One round measures all runtimes on one (model, batch, threads) one after the other, each in a fresh
 process, so that a slow spell of the machine falls on all of them; the next begins with the second
-of them. Later rounds leave out what took
-`--again` times as long as the fastest in the first. The result of a runtime is the median over its
-rounds of the median time of a run. Adds to results/peers.json, on a machine of another kind to a
-file of its own; another program of tfrc takes the place of the earlier one there. report.py
-makes the tables. What does not build is named and left out.
+of them. Later rounds leave out what took `--again` times as long as the fastest in the first. The
+result of a runtime is the median over its rounds of the median time of a run. Adds to
+results/peers.json, on a machine of another kind to a file of its own; another program of tfrc takes
+the place of the earlier one there. report.py makes the tables. What does not build is named and
+left out.
 """
 
 import argparse

@@ -53,7 +53,8 @@ def test_the_table_has_a_row_for_each_call_and_each_kernel() -> None:
     calls = [
         CallTime("conv2d", ["net/a/Conv2D", "net/a/Relu"], 0.5, 2 * 10**7, 4000, 2000),
         CallTime("mean", ["net/b/Mean"], 0.1, 0, 1000, 0),
-        CallTime("matmul", ["net/c/MatMul"], 0.4, 10**6, 2 * 10**6, 2 * 10**6),
+        CallTime("conv2d", ["net/c/Conv2D"], 0.4, 10**7, 2000, 1000),
+        CallTime("matmul", ["net/d/MatMul"], 0.4, 10**6, 2 * 10**6, 2 * 10**6),
     ]
     timing = Timing("f", 1, 1, 10, 1.0, 80.0, 10.0, calls)
     rows = timing.table().splitlines()
@@ -61,9 +62,9 @@ def test_the_table_has_a_row_for_each_call_and_each_kernel() -> None:
     assert rows[1].split() == "0.5000 50.0% 40.0 0.0 50% conv2d: a/Conv2D and 1 more".split()
     assert rows[2].split() == "0.1000 10.0% 0.0 mean: b/Mean".split()
     # 5 of 10 GB/s.
-    assert rows[3].split() == "0.4000 40.0% 2.5 5.0 50% matmul: c/MatMul".split()
-    assert rows[-1].split() == "0.1000 10.0% 1 mean".split()
-    assert "21.0 GFLOP/s, 26% of 80, weights at 2.0 GB/s, 20% of 10" in timing.summary()
+    assert rows[4].split() == "0.4000 40.0% 2.5 5.0 50% matmul: d/MatMul".split()
+    assert rows[-3].split() == "0.9000 90.0% 2 conv2d".split()
+    assert "31.0 GFLOP/s, 39% of 80, weights at 2.0 GB/s, 20% of 10" in timing.summary()
 
 
 def test_without_cargo(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

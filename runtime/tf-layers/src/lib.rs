@@ -14,8 +14,8 @@
 //! - [`math`], [`Region`] and [`map`]: functions of numbers on vectors, and chains of them over whole tensors in one
 //!   pass; [`map_any`] and [`integer`] for other element types.
 //! - The layers: one file for each TensorFlow op or family of ops, which checks sizes and calls a kernel.
-//! - [`roofline`]: what this machine can multiply, add and read, for measurements.
 //! - [`layers`]: the same with weights of their own, for a network that is written by hand.
+//! - [`roofline`]: what this machine can multiply, add and read, for measurements.
 //! - [`Arena`] and [`Weights`]: one aligned block each for what a model computes and for what it knows, borrowed by
 //!   [`Part`]s; [`Error`]: what can be wrong with a caller's data.
 //!

@@ -457,18 +457,20 @@ impl Pool {
 
     /// Waits for the parts that workers have begun.
     fn wait(&self, begun: Duration, all_done: impl Fn() -> bool) {
+        /// Some 0.2 ms: longer than threads are apart that are not interrupted.
+        const MOST_SPINS: u32 = 10_000;
         let waits = self.made.elapsed();
         let mut spins = 0u32;
         while !all_done() {
             spins += 1;
-            if spins < 10_000 {
+            if spins < MOST_SPINS {
                 std::hint::spin_loop();
             } else {
                 // A worker was interrupted in the middle of a part: leave it the processor.
                 std::thread::yield_now();
             }
         }
-        if spins < 10_000 {
+        if spins < MOST_SPINS {
             return;
         }
         let now = self.made.elapsed();
