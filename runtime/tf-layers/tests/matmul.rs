@@ -187,34 +187,43 @@ fn unpacked_weights_are_refused() {
     );
 }
 
+/// Among them columns that leave half of a vector or more, and sums in several ranges.
 #[test]
-fn register_tiles_give_the_same_bits() {
-    let (m, k, n) = (37, 29, 83);
-    let (x, bias) = (random(m * k, 1), random(n, 3));
-    let w = packed(k, n, &random(k * n, 2));
-    let run = |layer: &Matmul| {
-        let mut out = vec![0.0; m * n];
-        let threads = Threads::single();
-        matmul(&threads, layer, &x, &w, Some(&bias), None, &mut out);
-        out
-    };
-    let layer = Matmul::new(k, n);
-    for isa in Isa::available() {
-        isa.force(|| {
-            let tiles = layer.register_tiles(m);
-            assert!(!tiles.is_empty());
-            // The last ones exist nowhere: a product takes its own then.
-            for tile in tiles
-                .into_iter()
-                .chain([[15, 16], [0, 16], [4, 3], [4, 0], [1, 800]])
-            {
-                assert_eq!(
-                    run(&layer.register_tile(tile)),
-                    run(&layer),
-                    "{tile:?} on {isa:?}"
-                );
-            }
-        });
+fn register_tiles_and_numbers_of_rows_give_the_same_bits() {
+    for (m, k, n) in [(37, 29, 83), (30, 7, 40), (15, 2903, 24), (9, 1500, 56)] {
+        let (x, bias) = (random(m * k, 1), random(n, 3));
+        let w = packed(k, n, &random(k * n, 2));
+        let run = |layer: &Matmul, x: &[f32]| {
+            let mut out = vec![0.0; x.len() / k * n];
+            let threads = Threads::single();
+            matmul(&threads, layer, x, &w, Some(&bias), None, &mut out);
+            out
+        };
+        let layer = Matmul::new(k, n);
+        for isa in Isa::available() {
+            isa.force(|| {
+                let expected = run(&layer, &x);
+                let tiles = layer.register_tiles(m);
+                assert!(!tiles.is_empty());
+                // Most exist; a product takes its own tile for those that exist nowhere.
+                let all = (1..=14).flat_map(|rows| [16, 32, 48, 64].map(|columns| [rows, columns]));
+                for tile in tiles.into_iter().chain(all).chain([
+                    [15, 16],
+                    [0, 16],
+                    [4, 3],
+                    [4, 0],
+                    [1, 800],
+                ]) {
+                    let with = run(&layer.register_tile(tile), &x);
+                    assert_eq!(with, expected, "{m} x {k} x {n}, {tile:?} on {isa:?}");
+                }
+                // AMX computes few rows in another way.
+                for rows in (1..m).take_while(|_| isa != Isa::Amx) {
+                    let first = run(&layer, &x[..rows * k]);
+                    assert_eq!(first, expected[..rows * n], "{rows} x {k} x {n} on {isa:?}");
+                }
+            });
+        }
     }
 }
 

@@ -114,12 +114,14 @@ impl Plan {
         let half = half_is_enough(kernels, p.columns);
         let (rows, vectors) = p
             .register_tile
-            .and_then(|tile| known_tile(kernels, line, all_vectors, tile))
+            .and_then(|tile| known_tile(kernels, line, p.columns, tile))
             .unwrap_or_else(|| tile_shape(kernels, line, p.rows[3].stride, k, p.columns));
         let line_tiles = line.div_ceil(rows);
         let lines: usize = p.rows[..3].iter().map(|axis| axis.count).product();
         let filter_line = p.taps[2].count * p.segment;
-        let budget = (BLOCK_WEIGHTS / (vectors * kernels.lanes)).max(1);
+        // A half vector has the sums of every second k: these have to begin anew at the same k for all tiles.
+        let widest = if half { kernels.tiles.len() } else { vectors };
+        let budget = (BLOCK_WEIGHTS / (widest * kernels.lanes)).max(1);
         let whole_lines = (budget / filter_line.max(1)).min(p.taps[1].count);
         let length = if p.segment <= budget {
             p.segment
@@ -162,11 +164,10 @@ impl Plan {
     /// The tiles for the vectors of a group, by number of rows.
     pub(super) fn tiles_of(&self, vectors: &Range<usize>) -> &'static [tile::Kernel] {
         let index = vectors.len() - 1;
-        match self.kernels.halves.get(index) {
-            Some(halves) if self.half && vectors.end == self.all_vectors && !halves.is_empty() => {
-                halves
-            }
-            _ => self.kernels.tiles[index],
+        if self.half && vectors.end == self.all_vectors {
+            self.kernels.halves[index]
+        } else {
+            self.kernels.tiles[index]
         }
     }
 
@@ -320,17 +321,31 @@ fn narrowest(kernels: &Kernels, vectors: usize) -> usize {
     }
 }
 
+/// The most rows of tiles for `columns` in groups of up to so many vectors, of which the last is the widest.
+fn most_rows(kernels: &Kernels, columns: usize, vectors: usize) -> usize {
+    let all = columns.div_ceil(kernels.lanes);
+    let last = all.div_ceil(all.div_ceil(vectors));
+    let half = half_is_enough(kernels, columns);
+    let whole = kernels.most_rows(vectors, false);
+    if half {
+        whole.min(kernels.most_rows(last, true))
+    } else {
+        whole
+    }
+}
+
 /// Rows and vectors of a tile of [rows, columns], if there is such a tile and the product is not smaller.
 fn known_tile(
     kernels: &Kernels,
     line: usize,
-    vectors: usize,
+    all_columns: usize,
     [rows, columns]: [usize; 2],
 ) -> Option<(usize, usize)> {
     let width = columns / kernels.lanes;
+    let vectors = all_columns.div_ceil(kernels.lanes);
     let exists = columns.is_multiple_of(kernels.lanes)
         && (narrowest(kernels, vectors)..=kernels.tiles.len().min(vectors)).contains(&width)
-        && (1..=kernels.tiles[width - 1].len().min(line)).contains(&rows);
+        && (1..=most_rows(kernels, all_columns, width).min(line)).contains(&rows);
     exists.then_some((rows, width))
 }
 
@@ -408,27 +423,29 @@ fn each_tile_shape(
     columns: usize,
     mut visit: impl FnMut((u64, (usize, usize))),
 ) {
-    let most_rows = if rows_compete(stride) { 7 } else { usize::MAX };
-    // With half of the last vector, two of its multiply-adds take the time of one.
+    let least_conflicts = if rows_compete(stride) { 7 } else { usize::MAX };
     let tile = |rows: usize, vectors: usize, half: bool| {
+        // Twice as many, as a half vector has one for two k.
         let multiply_adds = 2 * rows * vectors - if half { rows } else { 0 };
+        let broadcasts = match (half, vectors) {
+            (false, _) => 2 * rows,
+            (true, 1) => rows,
+            (true, _) => 3 * rows,
+        };
         // The last term is the weights' way from the second-level cache, in part hidden.
-        let step = multiply_adds.max(2 * (rows + vectors)).max(16) * 4 + vectors;
+        let step = multiply_adds.max(broadcasts + 2 * vectors).max(16) * 4 + vectors;
         k as u64 * step as u64 + TILE_COST + rows as u64 * ROW_COST
     };
     let vectors = columns.div_ceil(kernels.lanes);
     let half = half_is_enough(kernels, columns);
     let widest = kernels.tiles.len().min(vectors);
-    for (index, tiles) in kernels.tiles[..widest]
-        .iter()
-        .enumerate()
-        .skip(narrowest(kernels, vectors) - 1)
-    {
-        let groups = vectors.div_ceil(index + 1);
+    for widths in narrowest(kernels, vectors)..=widest {
+        let groups = vectors.div_ceil(widths);
         let width = vectors / groups;
         let wider = vectors % groups;
+        let most_rows = most_rows(kernels, columns, widths).min(least_conflicts);
         let mut count = 0;
-        for rows in (1..=tiles.len().min(line).min(most_rows)).rev() {
+        for rows in (1..=most_rows.min(line)).rev() {
             if line.div_ceil(rows) == count {
                 continue;
             }
@@ -436,7 +453,6 @@ fn each_tile_shape(
             let height = line / count;
             let longer = line % count;
             let last = width + usize::from(wider > 0);
-            let half = half && !kernels.halves[last - 1].is_empty();
             let line = |rows: usize| {
                 wider as u64 * tile(rows, width + 1, false)
                     + (groups - wider) as u64 * tile(rows, width, false)
@@ -444,7 +460,7 @@ fn each_tile_shape(
                     - tile(rows, last, false)
             };
             let cost = longer as u64 * line(height + 1) + (count - longer) as u64 * line(height);
-            visit((cost, (rows, index + 1)));
+            visit((cost, (rows, widths)));
         }
     }
 }

@@ -183,7 +183,9 @@ unsafe fn load<S: Simd>(s: S, x: *const f32, count: usize) -> S::F32 {
 unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S, t: &Tile) {
     let half = s.half();
     let mut acc = [[s.zero(); NV]; MR];
-    let mut half_acc = [[half.zero(); NH]; MR];
+    // Of the half vector, sums over the first and over the second k of each two in turns: as many multiply-adds as half of
+    // the vectors, where one of half a vector takes as long as one of a whole.
+    let mut pairs = [[s.zero(); NH]; MR];
     // Elements of vector `j`: only the last one may have fewer than lanes.
     let count = |j: usize| if j + 1 < NV + NH { S::LANES } else { t.tail };
     // SAFETY: every access is to an element that `Tile` describes: row below `MR`, column below `NV` vectors and `NH`
@@ -198,9 +200,9 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                 })
             });
             unroll!(1, J, NH, {
-                let seed = t.seed(half, 0, NV * S::LANES, t.tail);
+                let seed = s.zip(t.seed(half, 0, NV * S::LANES, t.tail), half.zero());
                 unroll!(14, I, MR, {
-                    half_acc[I][J] = seed;
+                    pairs[I][J] = seed;
                 })
             });
         } else if !t.seed.is_null() {
@@ -209,7 +211,8 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                     acc[I][J] = t.seed(s, I, J * S::LANES, count(J));
                 });
                 unroll!(1, J, NH, {
-                    half_acc[I][J] = t.seed(half, I, NV * S::LANES, t.tail);
+                    let seed = t.seed(half, I, NV * S::LANES, t.tail);
+                    pairs[I][J] = s.zip(seed, half.zero());
                 })
             });
         }
@@ -231,21 +234,36 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                     let column = J * S::LANES;
                     columns[J] = s.load_ptr(b.add(column / PANEL * t.panel + column % PANEL));
                 });
-                let mut half_columns = [half.zero(); NH];
-                unroll!(1, J, NH, {
-                    half_columns[J] = half.load_ptr(b.add(NV * S::LANES / PANEL * t.panel));
-                });
                 unroll!(14, I, MR, {
                     let row = if I < HALF { a } else { middle };
-                    let row = row.byte_add(distances[I % HALF]);
-                    let x = s.splat(*row);
-                    // Before the vectors, so that what is broadcast to these is still in use, and not overwritten.
-                    unroll!(1, J, NH, {
-                        let x = half.splat(*row);
-                        half_acc[I][J] = half.mul_add(x, half_columns[J], half_acc[I][J]);
-                    });
+                    let x = s.splat(*row.byte_add(distances[I % HALF]));
                     unroll!(4, J, NV, {
                         acc[I][J] = s.mul_add(x, columns[J], acc[I][J]);
+                    });
+                });
+            }};
+        }
+        // Adds to the half vector the products of two k, or of one if it is the last of a segment.
+        macro_rules! half_step {
+            ($two:literal, $a:expr, $middle:expr, $b:expr) => {{
+                let (a, middle) = ($a, $middle);
+                let b = $b.wrapping_add(NV * S::LANES / PANEL * t.panel);
+                unroll!(1, J, NH, {
+                    let second = if $two {
+                        half.load_ptr(b.add(PANEL))
+                    } else {
+                        half.zero()
+                    };
+                    let columns = s.zip(half.load_ptr(b), second);
+                    unroll!(14, I, MR, {
+                        let row = if I < HALF { a } else { middle };
+                        let row = row.byte_add(distances[I % HALF]);
+                        let x = if $two {
+                            s.splat_pair(row)
+                        } else {
+                            s.splat_even(*row)
+                        };
+                        pairs[I][J] = s.mul_add(x, columns, pairs[I][J]);
                     });
                 });
             }};
@@ -291,16 +309,37 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
                         if const { S::FUSED } {
                             compiler_fence(Ordering::SeqCst);
                         }
+                        if const { U % 2 == 1 && NH > 0 } {
+                            let k = U - U % 2;
+                            half_step!(true, a.add(k), middle.wrapping_add(k), b.add(k * PANEL));
+                            compiler_fence(Ordering::SeqCst);
+                        }
                     });
                     a = a.add(round);
                     middle = middle.wrapping_add(round);
                     b = b.add(round * PANEL);
                 }
-                // What is left of four steps; a round of one leaves nothing.
+                // What is left of four steps, two of them and one; a round of one leaves nothing.
+                while const { NH > 0 } && a.wrapping_add(1) < end {
+                    a = opaque(a);
+                    middle = opaque(middle);
+                    step!(a, middle, b);
+                    compiler_fence(Ordering::SeqCst);
+                    step!(a.add(1), middle.wrapping_add(1), b.add(PANEL));
+                    compiler_fence(Ordering::SeqCst);
+                    half_step!(true, a, middle, b);
+                    a = a.add(2);
+                    middle = middle.wrapping_add(2);
+                    b = b.add(2 * PANEL);
+                }
                 while const { S::FUSED } && a < end {
                     a = opaque(a);
                     middle = opaque(middle);
                     step!(a, middle, b);
+                    if const { NH > 0 } {
+                        compiler_fence(Ordering::SeqCst);
+                        half_step!(false, a, middle, b);
+                    }
                     a = a.add(1);
                     middle = middle.wrapping_add(1);
                     b = b.add(PANEL);
@@ -309,6 +348,12 @@ unsafe fn body<S: Simd, const MR: usize, const NV: usize, const NH: usize>(s: S,
             }
             outer = outer.add(t.outer_stride);
         }
+        let mut half_acc = [[half.zero(); NH]; MR];
+        unroll!(14, I, MR, {
+            unroll!(1, J, NH, {
+                half_acc[I][J] = s.add_pairs(pairs[I][J]);
+            })
+        });
         // Does the same with each vector of the sums. A pass for each thing that is done: the branches are taken once, not
         // for each vector, which is up to a seventh of the time of a product with 16 k.
         macro_rules! each {
@@ -349,21 +394,29 @@ pub(super) struct Kernels {
     /// By number of vectors, then of rows, each less one. All numbers of rows up to the largest are there, and as many
     /// rows or more for fewer vectors.
     pub tiles: &'static [&'static [Kernel]],
-    /// The same with half of the last vector, for some numbers of vectors: as many rows, or none.
+    /// The same with half of the last vector, where that takes less time: for every number of vectors, some rows fewer.
     pub halves: &'static [&'static [Kernel]],
 }
 
+impl Kernels {
+    /// The most rows of a tile of so many vectors, or of a half one less.
+    pub fn most_rows(&self, vectors: usize, half: bool) -> usize {
+        let kernels = if half { self.halves } else { self.tiles };
+        kernels[vectors - 1].len()
+    }
+}
+
 macro_rules! kernels {
-    ($token:ty: $($nv:literal vectors: $($mr:literal)+;)+ $(halves: $([$($nh:literal: $($mh:literal)+)?])+)?) => {
+    ($token:ty: $($nv:literal vectors: $($mr:literal)+;)+ $(halves: $($nh:literal vectors: $($mh:literal)+;)+)?) => {
         Kernels {
             lanes: <$token as Simd>::LANES,
             tiles: &[$(&[$(run::<$token, $mr, $nv, 0>),+]),+],
-            halves: &[$($(&[$($(run::<$token, $mh, $nh, 1>),+)?]),+)?],
+            halves: &[$($(&[$(run::<$token, $mh, $nh, 1>),+]),+)?],
         }
     };
 }
 
-/// 32 registers: up to 28 accumulators, the vectors of `b`, and one to broadcast.
+/// 32 registers: up to 28 accumulators, the vectors of `b`, and one to broadcast; beside a half vector two more are in use.
 #[cfg(target_arch = "x86_64")]
 pub(super) static AVX512: Kernels = kernels! { crate::simd::Avx512:
     1 vectors: 1 2 3 4 5 6 7 8 9 10 11 12 13 14;
@@ -371,10 +424,10 @@ pub(super) static AVX512: Kernels = kernels! { crate::simd::Avx512:
     3 vectors: 1 2 3 4 5 6 7 8 9;
     4 vectors: 1 2 3 4 5 6;
     halves:
-        [0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
-        [1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14]
-        [2: 1 2 3 4 5 6 7 8 9]
-        []
+    0 vectors: 1 2 3 4 5 6 7 8 9 10 11 12 13 14;
+    1 vectors: 1 2 3 4 5 6 7 8 9 10 11 12;
+    2 vectors: 1 2 3 4 5 6 7 8;
+    3 vectors: 1 2 3 4 5 6;
 };
 
 /// 16 registers: 12 accumulators, 2 vectors of `b`, and one to broadcast.

@@ -18,7 +18,7 @@ fn enter<W: WithSimd>(op: W) -> W::Output {
 /// 8 numbers.
 #[derive(Debug, Clone, Copy)]
 #[repr(transparent)]
-pub struct F32x8(__m256);
+pub struct F32x8(pub(super) __m256);
 
 /// 8 integers.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
-use super::avx2::Avx2;
+use super::avx2::{Avx2, F32x8};
 use super::{Isa, Simd, WithSimd, operators, sealed};
 
 /// Proof that the machine has AVX-512 F, VL, DQ and BW.
@@ -158,6 +158,40 @@ impl Simd for Avx512 {
                 F32x16(_mm512_castpd_ps(_mm512_unpackhi_pd(high_ab, high_cd))),
             ]
         }
+    }
+
+    #[inline(always)]
+    unsafe fn splat_pair(self, x: *const f32) -> F32x16 {
+        // SAFETY: the caller promises the two elements; the token proves the instruction set.
+        F32x16(unsafe { _mm512_castpd_ps(_mm512_set1_pd(x.cast::<f64>().read_unaligned())) })
+    }
+
+    #[inline(always)]
+    fn splat_even(self, x: f32) -> F32x16 {
+        // SAFETY: the token proves that the machine has the instruction set.
+        F32x16(unsafe { _mm512_maskz_mov_ps(0x5555, _mm512_set1_ps(x)) })
+    }
+
+    #[inline(always)]
+    fn zip(self, even: F32x8, odd: F32x8) -> F32x16 {
+        // SAFETY: as above.
+        F32x16(unsafe {
+            let order = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let (even, odd) = (
+                _mm512_castps256_ps512(even.0),
+                _mm512_castps256_ps512(odd.0),
+            );
+            _mm512_permutex2var_ps(even, order, odd)
+        })
+    }
+
+    #[inline(always)]
+    fn add_pairs(self, x: F32x16) -> F32x8 {
+        // SAFETY: as above.
+        F32x8(unsafe {
+            let sums = _mm512_add_ps(x.0, _mm512_permute_ps::<0b10_11_00_01>(x.0));
+            _mm256_castsi256_ps(_mm512_cvtepi64_epi32(_mm512_castps_si512(sums)))
+        })
     }
 
     #[inline(always)]

@@ -205,6 +205,50 @@ pub trait Simd: Copy + Send + Sync + sealed::Sealed + 'static {
         })
     }
 
+    /// The two elements at `x` in turns: the first one in the even lanes, the second one in the odd ones.
+    ///
+    /// # Safety
+    /// `x` is valid for reads of two elements.
+    #[inline(always)]
+    unsafe fn splat_pair(self, x: *const f32) -> Self::F32 {
+        let mut lanes = [0.0; 16];
+        for (lane, to) in lanes.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *to = unsafe { *x.add(lane % 2) };
+        }
+        self.load(&lanes)
+    }
+
+    /// `x` in the even lanes, zero in the odd ones.
+    #[inline(always)]
+    fn splat_even(self, x: f32) -> Self::F32 {
+        // SAFETY: there are two elements.
+        unsafe { self.splat_pair([x, 0.0].as_ptr()) }
+    }
+
+    /// The first `LANES / 2` lanes of `even` in the even lanes, those of `odd` in the odd ones.
+    #[inline(always)]
+    fn zip(self, even: <Self::Half as Simd>::F32, odd: <Self::Half as Simd>::F32) -> Self::F32 {
+        let (mut evens, mut odds, mut lanes) = ([0.0; 16], [0.0; 16], [0.0; 16]);
+        self.half().store(even, &mut evens);
+        self.half().store(odd, &mut odds);
+        for (to, (even, odd)) in lanes.chunks_exact_mut(2).zip(evens.into_iter().zip(odds)) {
+            to.copy_from_slice(&[even, odd]);
+        }
+        self.load(&lanes)
+    }
+
+    /// The sums of an even lane and the odd one behind it, one after the other; then zeros, if there are more lanes.
+    #[inline(always)]
+    fn add_pairs(self, x: Self::F32) -> <Self::Half as Simd>::F32 {
+        let (mut lanes, mut sums) = ([0.0; 16], [0.0; 16]);
+        self.store(x, &mut lanes);
+        for (sum, pair) in sums.iter_mut().zip(lanes.chunks_exact(2)) {
+            *sum = pair[0] + pair[1];
+        }
+        self.half().load(&sums)
+    }
+
     /// Asks for the cache line at `x` to be brought into the caches; any address is allowed.
     #[inline(always)]
     fn prefetch(self, x: *const f32) {

@@ -215,6 +215,29 @@ impl WithSimd for Check {
                 }
             }
         }
+        let half = s.half();
+        let x: Vec<f32> = (0..48).map(|i| i as f32).collect();
+        let lanes = |v: S::F32| {
+            let mut lanes = vec![-1.0; S::LANES];
+            s.store(v, &mut lanes);
+            lanes
+        };
+        for (lane, zipped) in lanes(s.zip(half.load(&x), half.load(&x[20..])))
+            .into_iter()
+            .enumerate()
+        {
+            assert_eq!(zipped, (lane / 2 + lane % 2 * 20) as f32);
+        }
+        let mut sums = [-1.0; 16];
+        half.store(s.add_pairs(s.load(&x)), &mut sums);
+        for (lane, &sum) in sums[..S::Half::LANES].iter().enumerate() {
+            let expected = if lane < S::LANES / 2 { 4 * lane + 1 } else { 0 };
+            assert_eq!(sum, expected as f32);
+        }
+        // SAFETY: there are two elements.
+        let pair = lanes(unsafe { s.splat_pair(x[7..].as_ptr()) });
+        assert_eq!(pair, [7.0, 8.0].repeat(S::LANES / 2));
+        assert_eq!(lanes(s.splat_even(3.0)), [3.0, 0.0].repeat(S::LANES / 2));
         let ramp: Vec<f32> = (0..S::LANES).map(|i| ((i * 7) % S::LANES) as f32).collect();
         let last = (S::LANES - 1) as f32;
         assert_eq!(s.reduce_sum(s.load(&ramp)), last * (last + 1.0) / 2.0);
