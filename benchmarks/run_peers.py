@@ -4,7 +4,8 @@
 
 One round measures all runtimes on one (model, batch, threads) one after the other, each in a fresh
 process, so that a slow spell of the machine falls on all of them; the next begins with the second
-of them. Later rounds leave out what took `--again` times as long as the fastest in the first. The
+of them. A process is measured again where it found less than whole processors (class `Processors`).
+Later rounds leave out what took `--again` times as long as the fastest in the first. The
 result of a runtime is the median over its rounds of the median time of a run. Adds to
 results/peers.json, on a machine of another kind to a file of its own; another program of tfrc takes
 the place of the earlier one there. report.py makes the tables. What does not build is named and
@@ -20,9 +21,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -112,13 +114,13 @@ def build_tfrc(folder: Path, target: Path) -> Path:
     return target / "release" / package
 
 
-def build_rust(peer: str, target: Path) -> Path:
-    """Build another Rust runtime's program."""
-    manifest_path = HERE / f"rust/{peer}_peer/Cargo.toml"
+def build_rust(package: str, target: Path) -> Path:
+    """Build a program of the folder rust, another runtime's or a tool."""
+    manifest_path = HERE / f"rust/{package}/Cargo.toml"
     environment = os.environ | {"CARGO_TARGET_DIR": str(target)}
     command = ["cargo", "build", "--release", "-q", "--manifest-path", str(manifest_path)]
     subprocess.run(command, check=True, env=environment)
-    return target / "release" / f"{peer}_peer"
+    return target / "release" / package
 
 
 def outrank(nice: int) -> None:
@@ -184,6 +186,51 @@ def measure(
     return json.loads(line) | {"cold_s": first, "error": float(off / np.abs(expected).max())}
 
 
+class Processors:
+    """Whether this machine's processors are whole.
+
+    Those of a virtual machine are hyperthreads: for seconds, two of them are one core's, or others
+    compute on the same cores. Each does half of its multiply-adds then, and a runtime that fills
+    the core's units loses more than one that waits.
+    """
+
+    WHOLE = 0.93
+    """The share of the best rate from which on nobody else takes part: medians vary by 3 %."""
+    PATIENCE = 15.0
+    """Seconds to wait for whole processors before a process."""
+    TRIES = 3
+    """Processes that are begun for one record, at most; the least disturbed one is kept."""
+
+    def __init__(self, program: Path) -> None:
+        self.program = program
+        self.best = max(self.rate(1) for _ in range(10))
+
+    def rate(self, threads: int) -> float:
+        """The multiply-adds of the slowest of so many threads at once, in 10⁹ per second."""
+        command = [str(self.program), "0.1", str(threads)]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def share(self, threads: int) -> float:
+        """That rate, as a share of the best one that was seen."""
+        rate = self.rate(threads)
+        self.best = max(self.best, rate)
+        return rate / self.best
+
+    def undisturbed(self, threads: int, record: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A record with the share of the processors that was there before and behind it."""
+        records: list[dict[str, Any]] = []
+        while len(records) < self.TRIES:
+            deadline = time.monotonic() + self.PATIENCE
+            while (before := self.share(threads)) < self.WHOLE and time.monotonic() < deadline:
+                pass
+            made = record()
+            made["processors"] = round(min(before, self.share(threads)), 3)
+            records.append(made)
+            if "failed" in made or made["processors"] >= self.WHOLE:
+                return made
+        return max(records, key=lambda record: record["processors"])
+
+
 def machine() -> dict[str, Any]:
     """What the figures were measured on."""
     cpu = Path("/proc/cpuinfo").read_text()
@@ -239,6 +286,7 @@ def run(options: argparse.Namespace) -> None:
             f"{options.results} is of another machine ({known['machine']['model']}): "
             "name another file with --results"
         )
+    processors = Processors(build_rust("roofline", target))
     peers = options.peers.split(",")
     beside = f" beside {options.load} busy" if options.load else ""
     for model in options.models.split(","):
@@ -251,7 +299,9 @@ def run(options: argparse.Namespace) -> None:
                 continue
             try:
                 programs[peer] = (
-                    build_tfrc(folder, target) if peer == "tfrc" else build_rust(peer, target)
+                    build_tfrc(folder, target)
+                    if peer == "tfrc"
+                    else build_rust(f"{peer}_peer", target)
                 )
             except (subprocess.CalledProcessError, OSError, StopIteration) as error:
                 print(f"{model}: {peer} was not built: {error}", file=sys.stderr)
@@ -277,8 +327,12 @@ def run(options: argparse.Namespace) -> None:
                         else:
                             continue
                         command = list(map(str, command))
-                        with busy(options.load, options.nice):
-                            record = measure(command, folder, batch, threads, options)
+                        measured = partial(measure, command, folder, batch, threads, options)
+                        if options.load:
+                            with busy(options.load, options.nice):
+                                record = measured()
+                        else:
+                            record = processors.undisturbed(threads, measured)
                         record["round"] = f"{began}, {round_ + 1}"
                         if peer in programs:
                             record["program_mib"] = programs[peer].stat().st_size / 2**20
