@@ -190,15 +190,15 @@ class Processors:
     """Whether this machine's processors are whole.
 
     Those of a virtual machine are hyperthreads: for seconds, two of them are one core's, or others
-    compute on the same cores. Each does half of its multiply-adds then, and a runtime that fills
-    the core's units loses more than one that waits.
+    compute on the same cores. A runtime that fills the core's units loses more then than one that
+    waits: up to half of its speed.
     """
 
     WHOLE = 0.93
-    """The share of the best rate from which on nobody else takes part: medians vary by 3 %."""
+    """The share of the best rate from which on nobody else takes part: medians vary by 5 %."""
     PATIENCE = 15.0
     """Seconds to wait for whole processors before a process."""
-    TRIES = 3
+    TRIES = 4
     """Processes that are begun for one record, at most; the least disturbed one is kept."""
 
     def __init__(self, program: Path) -> None:
@@ -206,7 +206,7 @@ class Processors:
         self.best = max(self.rate(1) for _ in range(10))
 
     def rate(self, threads: int) -> float:
-        """The multiply-adds of the slowest of so many threads at once, in 10⁹ per second."""
+        """The operations of the slowest of so many threads at once, in 10⁹ per second."""
         command = [str(self.program), "0.1", str(threads)]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -286,7 +286,7 @@ def run(options: argparse.Namespace) -> None:
             f"{options.results} is of another machine ({known['machine']['model']}): "
             "name another file with --results"
         )
-    processors = Processors(build_rust("roofline", target))
+    processors = Processors(build_rust("processors", target))
     peers = options.peers.split(",")
     beside = f" beside {options.load} busy" if options.load else ""
     for model in options.models.split(","):
