@@ -138,6 +138,7 @@ def main() -> None:
         text = [
             *header(results, "tfrc beside other runtimes", "make bench-peers"),
             *markdown("Time of a run, ms", results, "median_ms", 3),
+            *markdown("Fastest run of a process, ms", results, "min_ms", 3),
             *markdown("Peak resident memory, MiB", results, "rss_mib", 0),
             *markdown("Process start to first output, s", results, "cold_s", 3),
             *errors(results),
