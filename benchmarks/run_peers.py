@@ -286,7 +286,7 @@ def run(options: argparse.Namespace) -> None:
             f"{options.results} is of another machine ({known['machine']['model']}): "
             "name another file with --results"
         )
-    processors = Processors(build_rust("processors", target))
+    processors = None if options.load else Processors(build_rust("processors", target))
     peers = options.peers.split(",")
     beside = f" beside {options.load} busy" if options.load else ""
     for model in options.models.split(","):
@@ -328,11 +328,11 @@ def run(options: argparse.Namespace) -> None:
                             continue
                         command = list(map(str, command))
                         measured = partial(measure, command, folder, batch, threads, options)
-                        if options.load:
+                        if processors:
+                            record = processors.undisturbed(threads, measured)
+                        else:
                             with busy(options.load, options.nice):
                                 record = measured()
-                        else:
-                            record = processors.undisturbed(threads, measured)
                         record["round"] = f"{began}, {round_ + 1}"
                         if peer in programs:
                             record["program_mib"] = programs[peer].stat().st_size / 2**20

@@ -217,8 +217,10 @@ fn register_tiles_and_numbers_of_rows_give_the_same_bits() {
                     let with = run(&layer.register_tile(tile), &x);
                     assert_eq!(with, expected, "{m} x {k} x {n}, {tile:?} on {isa:?}");
                 }
-                // AMX computes few rows in another way.
-                for rows in (1..m).take_while(|_| isa != Isa::Amx) {
+                if isa == Isa::Amx {
+                    return; // It computes few rows in another way.
+                }
+                for rows in 1..m {
                     let first = run(&layer, &x[..rows * k]);
                     assert_eq!(first, expected[..rows * n], "{rows} x {k} x {n} on {isa:?}");
                 }

@@ -325,10 +325,9 @@ fn narrowest(kernels: &Kernels, vectors: usize) -> usize {
 fn most_rows(kernels: &Kernels, columns: usize, vectors: usize) -> usize {
     let all = columns.div_ceil(kernels.lanes);
     let last = all.div_ceil(all.div_ceil(vectors));
-    let half = half_is_enough(kernels, columns);
-    let whole = kernels.most_rows(vectors, false);
-    if half {
-        whole.min(kernels.most_rows(last, true))
+    let whole = kernels.tiles[vectors - 1].len();
+    if half_is_enough(kernels, columns) {
+        whole.min(kernels.halves[last - 1].len())
     } else {
         whole
     }

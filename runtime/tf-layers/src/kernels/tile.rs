@@ -398,14 +398,6 @@ pub(super) struct Kernels {
     pub halves: &'static [&'static [Kernel]],
 }
 
-impl Kernels {
-    /// The most rows of a tile of so many vectors, or of a half one less.
-    pub fn most_rows(&self, vectors: usize, half: bool) -> usize {
-        let kernels = if half { self.halves } else { self.tiles };
-        kernels[vectors - 1].len()
-    }
-}
-
 macro_rules! kernels {
     ($token:ty: $($nv:literal vectors: $($mr:literal)+;)+ $(halves: $($nh:literal vectors: $($mh:literal)+;)+)?) => {
         Kernels {
